@@ -1,0 +1,169 @@
+"""The attack contract: one paper, one file, one class.
+
+An attack turns probe answers into Evidence (`collect`) and Evidence into the published statistic (`statistic`). It
+declares its parameters with bounds and help, from which sliders, command-line settings and the report are generated.
+
+    @register
+    class MyAttack(Attack): ...
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from mia_viz.frequency import NONE, Filter
+from mia_viz.probe import Probe
+from mia_viz.targets.target import Target
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Pairs that should agree if the image was trained on.
+
+    observed, expected: (N, K, C, H, W) for N images and K timesteps, tasks or draws. labels: what each of the K is.
+    timesteps: the level of each pair. space: "noise", "state" (x_t), "picture" (x_0) or "mixed". mask: where the
+    pair is compared, (N, K, 1, H, W) of 0 and 1, or None for everywhere.
+    """
+
+    observed: Tensor
+    expected: Tensor
+    labels: tuple[str, ...]
+    timesteps: tuple[int, ...]
+    space: str
+    mask: Tensor | None = None
+
+    @property
+    def residual(self) -> Tensor:
+        """observed - expected, (N, K, C, H, W)."""
+        return self.observed - self.expected
+
+    def cpu(self) -> Evidence:
+        """The same evidence off the accelerator, so that it outlives the target."""
+        mask = None if self.mask is None else self.mask.cpu()
+        return dataclasses.replace(self, observed=self.observed.cpu(), expected=self.expected.cpu(), mask=mask)
+
+
+def parameter(
+    default: Any,
+    help: str,
+    low: float | None = None,
+    high: float | None = None,
+    step: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field of an attack's Params with its bounds (inclusive), help text and, for words, choices."""
+    return field(default=default, metadata={"help": help, "low": low, "high": high, "step": step, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Params:
+    """Base of every attack's parameters; checks bounds and reads text settings."""
+
+    def __post_init__(self) -> None:
+        for item in dataclasses.fields(self):
+            check(item, getattr(self, item.name))
+
+    def with_settings(self, settings: dict[str, str]) -> Params:
+        """A copy with "name=value" texts applied. Raises ValueError with a sentence for a bad name or value."""
+        known = {item.name: item for item in dataclasses.fields(self)}
+        for name in settings:
+            if name not in known:
+                raise ValueError(f'There is no parameter "{name}"; there are {", ".join(known) or "none"}.')
+        return dataclasses.replace(self, **{n: convert(known[n], text) for n, text in settings.items()})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values by name, for JSON."""
+        return dataclasses.asdict(self)
+
+
+def convert(item: dataclasses.Field, text: str) -> Any:
+    """The value a text stands for, of the type of the parameter's default."""
+    kind = type(item.default)
+    try:
+        if kind is bool:
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
+        return kind(text)
+    except (ValueError, KeyError):
+        wanted = {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "text")
+        raise ValueError(f'{item.name} needs {wanted}, not "{text}".') from None
+
+
+def check(item: dataclasses.Field, value: Any) -> None:
+    """Raise ValueError with a sentence when a value lies outside its parameter's bounds or choices."""
+    low, high, choices = (item.metadata.get(key) for key in ("low", "high", "choices"))
+    if choices and value not in choices:
+        raise ValueError(f"{item.name} must be one of {', '.join(choices)}, not {value}.")
+    if low is not None and not low <= value <= high:  # also refuses NaN
+        raise ValueError(f"{item.name} must lie between {low:g} and {high:g}, not {value}.")
+
+
+class Attack(ABC):
+    """One membership inference method.
+
+    Class attributes:
+        name: identifier. title: for people. paper, url: the source. idea: one plain sentence. member_is: "lower" or
+        "higher", the published orientation of the statistic. access: "grey-box" (predicted noise), "black-box" or
+        "white-box" (gradients). assumes: what else it needs, in words. Params: its parameters.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    paper: ClassVar[str]
+    url: ClassVar[str]
+    idea: ClassVar[str]
+    member_is: ClassVar[str]
+    access: ClassVar[str] = "grey-box"
+    assumes: ClassVar[str] = "the predicted noise of the network"
+    Params: ClassVar[type[Params]] = Params
+
+    @abstractmethod
+    def evaluations(self, params: Any) -> int:
+        """Denoiser evaluations (NFE) per image when nothing is shared."""
+
+    @abstractmethod
+    def collect(self, probe: Probe, params: Any) -> Evidence:
+        """Ask the target what this attack needs to know about the probe's images."""
+
+    @abstractmethod
+    def statistic(self, evidence: Evidence, params: Any, chosen: Filter = NONE) -> Tensor:
+        """The published statistic per image, (N,) float64, in its published sign and scale."""
+
+    def score(self, raw: Tensor) -> Tensor:
+        """The statistic oriented so that larger = more member-like."""
+        return -raw if self.member_is == "lower" else raw
+
+    def unusable(self, target: Target) -> str:
+        """Why this attack cannot be used on a target, in one sentence; empty when it can."""
+        return ""
+
+
+_REGISTRY: dict[str, Attack] = {}
+
+
+def register(kind: type[Attack]) -> type[Attack]:
+    """Class decorator: make an attack known under its name."""
+    _REGISTRY[kind.name] = kind()
+    return kind
+
+
+def get(name: str) -> Attack:
+    """The attack of a name. Raises ValueError listing the names there are."""
+    if name not in _REGISTRY:
+        raise ValueError(f'There is no attack called "{name}"; there are {", ".join(names())}.')
+    return _REGISTRY[name]
+
+
+def names() -> list[str]:
+    """Names of all registered attacks, in order of registration."""
+    return list(_REGISTRY)
+
+
+def stack(tensors: list[Tensor]) -> Tensor:
+    """K tensors (N, C, H, W) as (N, K, C, H, W)."""
+    return torch.stack(tensors, dim=1)

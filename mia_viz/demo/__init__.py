@@ -1,0 +1,1 @@
+"""Simulated demonstration data: patients rendered from openly licensed anatomical templates."""

@@ -1,0 +1,305 @@
+"""The one training recipe of every bundled target: a small pixel DDPM on a folder of images.
+
+    python -m mia_viz train --images DIR --out DIR --members 0:128 --holdouts 256:304 --epochs 1400
+
+Denoising loss of Ho et al. 2020 (eq. 14, unweighted) on a diffusers `UNet2DModel`, AdamW, an exponential moving
+average of the weights, no augmentation: memorisation is what these models are for. A run can be killed at any moment
+and goes on from its last state, ending with the weights of an undisturbed run (every random number depends on
+(seed, step) alone). The result is an ordinary `DDPMPipeline` folder in half precision with a manifest beside it.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+from diffusers.training_utils import EMAModel
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+from torch.nn import functional
+
+from mia_viz.diffusion import Schedule, noised
+
+WATCHED_TIMESTEPS = (50, 100, 150, 200, 300)
+AUC_TIMESTEP = 150
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the weights, apart from the images.
+
+    Attributes:
+        members, holdouts: half-open index ranges into the sorted images; hold-outs are watched, never trained on.
+        epochs: passes over the members. batch: images per step. learning_rate: AdamW, after `warmup` steps;
+        falls linearly to zero over the last `decay_share` of the run. ema: decay of the averaged weights.
+        channels: UNet widths, finest level first. keep_epochs: training ages to keep as targets of their own.
+    """
+
+    members: tuple[int, int]
+    holdouts: tuple[int, int]
+    epochs: int = 1400
+    batch: int = 16
+    learning_rate: float = 4e-4
+    warmup: int = 200
+    decay_share: float = 0.3
+    ema: float = 0.999
+    channels: tuple[int, ...] = (16, 32, 64, 128)
+    seed: int = 0
+    keep_epochs: tuple[int, ...] = ()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-(self.members[1] - self.members[0]) // self.batch)
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * self.steps_per_epoch
+
+    def rate_at(self, step: int) -> float:
+        """Learning rate of a step: linear warm-up, flat, linear decay to zero."""
+        left = (self.steps - step) / max(1.0, self.decay_share * self.steps)
+        return self.learning_rate * min(1.0, (step + 1) / self.warmup, left)
+
+
+@dataclass(frozen=True)
+class Images:
+    """Training pictures: `pixels` (N, C, H, W) float32 in [-1, 1], file names and SHA-256 of the files' bytes."""
+
+    pixels: Tensor
+    names: tuple[str, ...]
+    sha256: tuple[str, ...]
+
+
+def load_images(folder: Path) -> Images:
+    """Every PNG or JPEG of a folder, sorted by name; all must share one size and mode. Raises ValueError."""
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg"))
+    if not files:
+        raise ValueError(f"There is no PNG or JPEG picture in {folder}.")
+    arrays, hashes = [], []
+    for file in files:
+        with Image.open(file) as picture:
+            array = np.asarray(picture.convert("L" if picture.mode in ("L", "1", "I;16") else "RGB"))
+        arrays.append(array if array.ndim == 3 else array[..., None])
+        hashes.append(hashlib.sha256(file.read_bytes()).hexdigest())
+        if arrays[-1].shape != arrays[0].shape:
+            raise ValueError(f"{file.name} has another size or another number of channels than {files[0].name}.")
+    pixels = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return Images(pixels.contiguous(), tuple(f.name for f in files), tuple(hashes))
+
+
+def build_unet(size: int, image_channels: int, channels: tuple[int, ...]) -> UNet2DModel:
+    """A UNet2DModel with one residual block per level; 2.5 M parameters for the default widths."""
+    return UNet2DModel(
+        sample_size=size,
+        in_channels=image_channels,
+        out_channels=image_channels,
+        layers_per_block=1,
+        block_out_channels=channels,
+        down_block_types=("DownBlock2D",) * len(channels),
+        up_block_types=("UpBlock2D",) * len(channels),
+        norm_num_groups=min(8, channels[0]),
+    )
+
+
+def step_draw(recipe: Recipe, step: int, count: int, shape: torch.Size, levels: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Image indices (B,), timesteps (B,) and noise (B, C, H, W) of one step; a function of (seed, step) alone.
+
+    Timesteps are stratified over the batch (one per equal slice of 0..T-1), which lowers the variance of the loss.
+    """
+    epoch, place = divmod(step, recipe.steps_per_epoch)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch))
+    index = order[place * recipe.batch : (place + 1) * recipe.batch]
+    generator = torch.Generator().manual_seed((recipe.seed + 1) * 10_000_019 + step)
+    strata = torch.randperm(len(index), generator=generator) + torch.rand(len(index), generator=generator)
+    timesteps = (strata / len(index) * levels).long().clamp(max=levels - 1)
+    return index, timesteps, torch.randn((len(index), *shape), generator=generator)
+
+
+@torch.no_grad()
+def watched_losses(unet: UNet2DModel, schedule: Schedule, images: Tensor) -> np.ndarray:
+    """Denoising loss of each image at WATCHED_TIMESTEPS with one fixed noise; float64 array (N, 5)."""
+    eps = torch.randn(images.shape, generator=torch.Generator().manual_seed(12345)).to(images.device)
+    columns = []
+    for t in WATCHED_TIMESTEPS:
+        x_t = noised(images, eps, schedule.gains(t))
+        with torch.autocast(images.device.type, torch.bfloat16):
+            eps_hat = unet(x_t, torch.full((len(images),), t, device=images.device)).sample
+        columns.append((eps_hat.float() - eps).square().mean(dim=(1, 2, 3)).double().cpu().numpy())
+    return np.stack(columns, axis=1)
+
+
+class Training:
+    """A run of the recipe: the networks, the optimiser and the step they have reached."""
+
+    def __init__(self, recipe: Recipe, images: Images, out: Path, device: str = "cpu") -> None:
+        first, last = recipe.members
+        if not 0 <= first < last <= len(images.names):
+            raise ValueError(f"Members {first}:{last} do not lie within the {len(images.names)} images given.")
+        self.recipe, self.images, self.out, self.device = recipe, images, out, torch.device(device)
+        self.members = images.pixels[first:last].to(self.device)
+        self.holdouts = images.pixels[slice(*recipe.holdouts)].to(self.device)
+        self.scheduler = DDPMScheduler(num_train_timesteps=1000, beta_schedule="linear", clip_sample=True)
+        self.schedule = Schedule.from_alphas_cumprod(self.scheduler.alphas_cumprod)
+        _, channels, size, _ = images.pixels.shape
+        torch.manual_seed(recipe.seed)
+        self.unet = build_unet(size, channels, recipe.channels).to(self.device)
+        self.ema = EMAModel(self.unet.parameters(), decay=recipe.ema, use_ema_warmup=True, power=0.75, foreach=True)
+        self.optimiser = torch.optim.AdamW(self.unet.parameters(), recipe.learning_rate, fused=True)
+        self.step = 0
+        self.best_so_far: list[dict[str, float]] = []
+
+    @property
+    def state_file(self) -> Path:
+        return self.out / "state.pt"
+
+    def save_state(self) -> None:
+        """Write everything needed to go on; the old state stays whole until the new one is complete."""
+        state = {
+            "recipe": json.dumps(asdict(self.recipe)),
+            "unet": self.unet.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "log": self.best_so_far,
+        }
+        partial = self.state_file.with_suffix(".partial")
+        torch.save(state, partial)
+        os.replace(partial, self.state_file)
+
+    def resume(self) -> bool:
+        """Go on from the state in `out`, if there is one. Raises ValueError when it belongs to another recipe."""
+        if not self.state_file.exists():
+            return False
+        state = torch.load(self.state_file, map_location=self.device, weights_only=True)
+        if json.loads(state["recipe"]) != json.loads(json.dumps(asdict(self.recipe))):
+            raise ValueError(f"{self.out} holds a run with other settings; choose another --out or the same settings.")
+        self.unet.load_state_dict(state["unet"])
+        self.ema.load_state_dict(state["ema"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.best_so_far = state["step"], state["log"]
+        return True
+
+    def advance(self) -> Tensor:
+        """One optimiser step; returns its loss (not yet synchronised with the host)."""
+        shape = self.members.shape[1:]
+        index, timesteps, eps = step_draw(self.recipe, self.step, len(self.members), shape, self.schedule.steps)
+        eps, timesteps = eps.to(self.device), timesteps.to(self.device)
+        x_t = self.scheduler.add_noise(self.members[index.to(self.device)], eps, timesteps)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.rate_at(self.step)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            eps_hat = self.unet(x_t, timesteps).sample
+        loss = functional.mse_loss(eps_hat.float(), eps)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
+        self.optimiser.step()
+        self.ema.step(self.unet.parameters())
+        self.step += 1
+        return loss.detach()
+
+    def measure(self) -> dict[str, float]:
+        """Losses of 48 members and of the hold-outs under the averaged weights, and how well they tell them apart."""
+        with self.averaged():
+            inside = watched_losses(self.unet, self.schedule, self.members[:48])
+            outside = watched_losses(self.unet, self.schedule, self.holdouts[:48])
+        row = {"epoch": self.step / self.recipe.steps_per_epoch, "step": self.step}
+        for column, t in enumerate(WATCHED_TIMESTEPS):
+            row[f"member_loss_{t}"] = round(float(inside[:, column].mean()), 6)
+            row[f"holdout_loss_{t}"] = round(float(outside[:, column].mean()), 6)
+        column = WATCHED_TIMESTEPS.index(AUC_TIMESTEP)
+        truth = np.r_[np.ones(len(inside)), np.zeros(len(outside))]
+        row["auc"] = round(float(roc_auc_score(truth, -np.r_[inside[:, column], outside[:, column]])), 4)
+        self.best_so_far.append(row)
+        return row
+
+    def averaged(self) -> _AveragedWeights:
+        """Context in which the network carries its averaged (EMA) weights."""
+        return _AveragedWeights(self)
+
+    def export(self, name: str) -> Path:
+        """Write the averaged network as a half-precision DDPMPipeline folder with its manifest."""
+        final, partial = self.out / name, self.out / f"{name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        with self.averaged():
+            weights = {key: value.clone() for key, value in self.unet.state_dict().items()}
+        half = UNet2DModel.from_config(self.unet.config)
+        half.load_state_dict(weights)
+        DDPMPipeline(unet=half.half(), scheduler=self.scheduler).save_pretrained(partial, safe_serialization=True)
+        (partial / "manifest.json").write_text(json.dumps(self.manifest(), indent=1) + "\n")
+        with open(partial / "losses.csv", "w", newline="") as file:
+            rows = csv.DictWriter(file, self.best_so_far[0].keys() if self.best_so_far else ["epoch"])
+            rows.writeheader()
+            rows.writerows(self.best_so_far)
+        shutil.rmtree(final, ignore_errors=True)
+        os.replace(partial, final)
+        return final
+
+    def manifest(self) -> dict:
+        """What the target was trained on and how: recipe, epoch reached, member names with SHA-256, last losses."""
+        first, last = self.recipe.members
+        return {
+            "recipe": asdict(self.recipe),
+            "epoch": self.step // self.recipe.steps_per_epoch,
+            "images_seen": self.step * self.recipe.batch,
+            "parameters": sum(p.numel() for p in self.unet.parameters()),
+            "members": dict(zip(self.images.names[first:last], self.images.sha256[first:last], strict=True)),
+            "losses": self.best_so_far[-1] if self.best_so_far else None,
+        }
+
+
+class _AveragedWeights:
+    """Swaps the EMA weights in on entry and the trained ones back on exit."""
+
+    def __init__(self, training: Training) -> None:
+        self.training = training
+
+    def __enter__(self) -> None:
+        self.training.unet.eval()
+        self.training.ema.store(self.training.unet.parameters())
+        self.training.ema.copy_to(self.training.unet.parameters())
+
+    def __exit__(self, *_: object) -> None:
+        self.training.ema.restore(self.training.unet.parameters())
+        self.training.unet.train()
+
+
+def train(recipe: Recipe, images: Images, out: Path, device: str = "cpu", measure_every: int = 40) -> Path:
+    """Run or resume the recipe to its end and return the folder of the finished target.
+
+    Prints one line and saves the state every `measure_every` epochs; kept ages land in `out`/epoch-NNNN.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    run = Training(replace(recipe), images, out, device)
+    resumed = run.resume()
+    print(f"{'resumed at' if resumed else 'starting at'} step {run.step} of {recipe.steps}", flush=True)
+    pause = measure_every * recipe.steps_per_epoch
+    kept = {epoch * recipe.steps_per_epoch: epoch for epoch in recipe.keep_epochs}
+    clock, mark = time.perf_counter(), run.step
+    while run.step < recipe.steps:
+        loss = run.advance()
+        if run.step % pause and run.step != recipe.steps and run.step not in kept:
+            continue
+        rate = (run.step - mark) * recipe.batch / (time.perf_counter() - clock)
+        row = run.measure()
+        print(
+            f"epoch {row['epoch']:.0f}/{recipe.epochs}  loss {loss.item():.4f}  t={AUC_TIMESTEP}: members "
+            f"{row[f'member_loss_{AUC_TIMESTEP}']:.4f} hold-outs {row[f'holdout_loss_{AUC_TIMESTEP}']:.4f} "
+            f"AUC {row['auc']:.3f}  {rate:.0f} images/s",
+            flush=True,
+        )
+        if run.step in kept:
+            run.export(f"epoch-{kept[run.step]:04d}")
+        run.save_state()
+        clock, mark = time.perf_counter(), run.step
+    return run.export("target")

@@ -1,0 +1,1 @@
+"""What a person brings, opened and made ready for a model: files -> Picture -> Prepared."""

@@ -1,0 +1,240 @@
+"""PNG, JPEG, TIFF, WebP and BMP files to Picture; a file is known by its content, never by its name.
+
+Limits are checked before memory is taken: bytes before reading, pixels from the header before decoding. Whatever is
+wrong with a file, the answer is one PictureError with a sentence for a person.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import struct
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps
+
+from mia_viz.pictures.picture import Picture, PictureError
+
+MAX_BYTES = 50_000_000
+MAX_PIXELS = 64_000_000
+MAX_NAME = 60
+SIGNATURES = {
+    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "JPEG": re.compile(rb"\xff\xd8\xff"),
+    "TIFF": re.compile(rb"II[*+]\0|MM\0[*+]"),
+    "WebP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+    "BMP": re.compile(rb"BM"),
+}
+DECODED_MODES = {
+    "1": "L",
+    "P": "RGB",
+    "PA": "RGBA",
+    "RGBX": "RGB",
+    "RGBa": "RGBA",
+    "La": "LA",
+    "YCbCr": "RGB",
+}
+"""Stored forms that are looked up rather than converted: each holds the same picture as the form on the right."""
+WITH_ALPHA = {"L": "LA", "RGB": "RGBA"}
+EIGHT_BIT_MODES = ("L", "LA", "RGB", "RGBA", "CMYK")
+SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N")
+UPRIGHT = 1
+WHITE_IS_ZERO = 0
+DARK = 4096
+
+TOO_MANY_PIXELS = (
+    f"This picture has more than {MAX_PIXELS // 10**6} million pixels; save a smaller copy and use that."
+)
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def load_picture(source: str | os.PathLike[str] | bytes, name: str | None = None) -> Picture:
+    """Open a picture from a path or from the bytes of a file.
+
+    name: what to call it, "picture" for bytes without one; folders and unprintable characters are removed.
+    Raises PictureError for a missing, empty, oversized (50 MB, 64 million pixels), damaged or incomplete file, another
+    file type, several pictures in one file, and pixel values without a defined black and white.
+    """
+    data = source if isinstance(source, bytes) else _read(source)
+    if not data:
+        raise PictureError("This file is empty; please choose another one.")
+    if len(data) > MAX_BYTES:
+        raise PictureError(
+            f"This file is larger than {MAX_BYTES // 10**6} MB; save a smaller copy and use that."
+        )
+    kind = next((kind for kind, signature in SIGNATURES.items() if signature.match(data)), None)
+    if kind is None:
+        raise PictureError(
+            "This file is not a picture that can be read here; please use PNG, JPEG, TIFF, WebP or BMP."
+        )
+
+    if name is None:
+        name = "picture" if isinstance(source, bytes) else os.fspath(source)
+    pixels, mode, bits, notes = _decode(data, kind)
+    return Picture(pixels, _short(name), hashlib.sha256(data).hexdigest(), len(data), mode, bits, notes)
+
+
+def _read(source: str | os.PathLike[str]) -> bytes:
+    """The bytes of a file, at most one more than allowed; only regular files, so a pipe or device cannot hang us."""
+    path = Path(source)
+    try:
+        if path.is_dir():
+            raise PictureError("This is a folder; please choose a single picture inside it.")
+        if not path.exists():
+            raise PictureError("There is no such file; please check the name.")
+        if not path.is_file():
+            raise PictureError("This is not an ordinary file; please choose a picture file.")
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError:
+        raise PictureError("This file cannot be read; please check that you may open it.") from None
+
+
+def _short(name: str) -> str:
+    """The last part of a path of any system, printable and short enough for a heading."""
+    last = re.split(r"[/\\]", name)[-1]
+    return "".join(character for character in last if character.isprintable())[:MAX_NAME] or "picture"
+
+
+def _decode(data: bytes, kind: str) -> tuple[np.ndarray, str, int, tuple[str, ...]]:
+    """Pixels (H, W, C) in [0, 1], stored mode, stored bits and notes. Raises PictureError for anything unreadable."""
+    # The filter of warnings belongs to the whole process, so only one thread may change and restore it at a time.
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            if kind == "PNG":
+                # Decoding stops at the last row; only this looks at checksums and the end of the file.
+                with Image.open(io.BytesIO(data), formats=[kind]) as image:
+                    image.verify()
+            with Image.open(io.BytesIO(data), formats=[kind]) as image:
+                return _extract(image, data)
+        except PictureError:
+            raise
+        except Image.DecompressionBombError as error:
+            raise PictureError(TOO_MANY_PIXELS) from error
+        except MemoryError as error:
+            raise PictureError("There is not enough memory for this picture; save a smaller copy.") from error
+        # Decoders answer hostile bytes with nearly every built-in exception (SyntaxError, struct.error, TypeError,
+        # KeyError, zlib.error, ...), different ones in each release, so a list could only be incomplete.
+        except Exception as error:
+            raise PictureError(
+                f"This {kind} file is damaged, incomplete or of a rare variant; open it in an image editor and save it again."
+            ) from error
+
+
+def _extract(image: Image.Image, data: bytes) -> tuple[np.ndarray, str, int, tuple[str, ...]]:
+    """What _decode returns, from an opened image whose pixels are not decoded yet; any exception may pass."""
+    if image.width * image.height > MAX_PIXELS:
+        raise PictureError(TOO_MANY_PIXELS)
+    notes = _check_frames(image)
+    mode, bits, white_is_zero = image.mode, _bits(image, data), _is_inverted(image)
+    if image.info.get("icc_profile"):
+        notes += ("The colour profile in the file is ignored.",)
+    image, turned = _upright(image)
+    notes += turned
+
+    pixels, deep = _values(image, bits)
+    if white_is_zero:
+        pixels = 1 - pixels
+        notes += ("The file stores white as 0; black and white were put in their usual places.",)
+    pixels.flags.writeable = False
+    return pixels, mode, bits, notes + deep
+
+
+def _check_frames(image: Image.Image) -> tuple[str, ...]:
+    """Refuse films and page collections. A camera's JPEG may hold previews behind the picture: noted, not refused."""
+    frames = getattr(image, "n_frames", 1)
+    if frames == 1:
+        return ()
+    if image.format == "MPO":
+        return ("The file also holds a preview or second view; only its main picture was read.",)
+    raise PictureError(f"This file holds {frames} pictures; save the one you mean as a file of its own.")
+
+
+def _bits(image: Image.Image, data: bytes) -> int:
+    """Bits of one stored value, before the decoder widens or narrows it."""
+    if image.format == "PNG":
+        return data[24]  # IHDR is always the first chunk
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(258, (1,)))
+    return 1 if image.mode == "1" else 8
+
+
+def _is_inverted(image: Image.Image) -> bool:
+    """Whether white is stored as 0 in a form that Pillow hands over as it stands; it turns 8 bits by itself."""
+    deep = image.mode == "F" or image.mode in SIXTEEN_BIT_MODES
+    return image.format == "TIFF" and deep and image.tag_v2.get(262) == WHITE_IS_ZERO
+
+
+def _upright(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    """Decode fully and turn as EXIF asks. The tag is read twice: TIFF drops it while decoding, PNG may bring it last."""
+    try:
+        before = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+        image.load()
+        after = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+    except (SyntaxError, struct.error):
+        image.load()
+        return image, ("The EXIF data is unreadable, so the picture may lie on its side.",)
+    turned = before in range(2, 9) or after in range(2, 9)
+    if after in range(2, 9):
+        image = ImageOps.exif_transpose(image)
+    return image, ("The picture was turned upright, as its EXIF data asks.",) if turned else ()
+
+
+def _values(image: Image.Image, bits: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Decoded image to float32 (H, W, C) in [0, 1], with notes about its depth."""
+    if image.mode == "F":
+        return _float_values(np.array(image, dtype=np.float32)), ()
+    if image.mode in SIXTEEN_BIT_MODES and "transparency" not in image.info:
+        return _deep_values(np.asarray(image), 2**bits - 1)
+    image = _looked_up(image, bits)
+    if image.mode not in EIGHT_BIT_MODES:
+        raise PictureError(
+            "This picture stores its values in a way that does not say what black and white are; "
+            "save it as grey or RGB with 8 or 16 bits."
+        )
+    pixels = np.asarray(image).astype(np.float32)
+    pixels /= 255
+    pixels = pixels.reshape(image.height, image.width, -1)
+    return pixels, () if bits <= 8 else (f"Of {bits} bits per colour the upper 8 were read.",)
+
+
+def _looked_up(image: Image.Image, bits: int) -> Image.Image:
+    """Palette entries and packed forms as L, LA, RGB or RGBA; a transparent colour becomes an alpha channel."""
+    if "transparency" not in image.info:
+        return image.convert(DECODED_MODES.get(image.mode, image.mode))
+    if image.mode != "P" and bits not in (1, 8):
+        # Pillow compares the transparent colour with rescaled pixels at these depths and finds the wrong ones.
+        raise PictureError(
+            "This picture marks one colour as transparent; save it with an alpha channel or without."
+        )
+    decoded = DECODED_MODES.get(image.mode, image.mode)
+    return image.convert(WITH_ALPHA.get(decoded, decoded))
+
+
+def _deep_values(stored: np.ndarray, white: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Unsigned values (H, W) up to `white` to float32 (H, W, 1) in [0, 1]."""
+    brightest = int(stored.max())
+    notes = ()
+    if brightest < DARK <= white:
+        notes = (f"The brightest value is {brightest} of {white}, so the picture is very dark.",)
+    return (stored.astype(np.float32) / white)[..., np.newaxis], notes
+
+
+def _float_values(stored: np.ndarray) -> np.ndarray:
+    """Floating-point values (H, W) to (H, W, 1); refused unless finite and within [0, 1], for no range is agreed."""
+    if not np.isfinite(stored).all():
+        raise PictureError(
+            "This picture has pixels without a value (NaN or infinite); fill them and save it again."
+        )
+    if stored.min() < 0 or stored.max() > 1:
+        raise PictureError(
+            f"The values of this picture run from {stored.min():.4g} to {stored.max():.4g}; "
+            "scale them to 0 (black) to 1 (white) and save it again."
+        )
+    return stored[..., np.newaxis]

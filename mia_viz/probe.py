@@ -1,0 +1,216 @@
+"""The questions an analysis asks of a target: batched, counted, remembered.
+
+A `State` is a batch of tensors at one noise level together with the story of how it came about; two attacks that tell
+the same story share the answer and pay for it once. Questions about several levels and draws are put to the network
+in one batch. Noise depends on (seed, draw, image) alone, so no score depends on batch size, order or device.
+
+    probe = Probe(target, x_0)
+    x_100 = probe.invert(stop=100, stride=10)        # 10 evaluations
+    eps_hat = probe.predict(x_100)                   # 1 more; asking again costs nothing
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mia_viz.diffusion import ddim_move, noised, predicted_x0
+from mia_viz.targets.target import Target
+
+DEFAULT_BATCH = {"cpu": 32, "cuda": 256}
+
+
+class Cancelled(Exception):
+    """The person asked to stop; raised between two denoiser steps."""
+
+
+@dataclass(frozen=True)
+class State:
+    """x of shape (N, C, H, W) at level `timestep`, identified by the `story` of its making.
+
+    The clean image counts as level 0 where a network is asked about it (as published code does); its gains are
+    those of level 0.
+    """
+
+    x: Tensor
+    timestep: int
+    story: Hashable
+
+    def at(self, timestep: int) -> State:
+        """The same tensor shown to the network as if it were of another level (SimA; PIA's first question)."""
+        return State(self.x, timestep, self.story)
+
+
+@dataclass
+class Progress:
+    """Network evaluations (one per image and question) done and expected; set `cancel` to stop at the next one."""
+
+    done: int = 0
+    expected: int = 0
+    cancel: threading.Event = field(default_factory=threading.Event)
+    listener: Callable[[Progress], None] | None = None
+
+    def advance(self, evaluations: int) -> None:
+        """Count, tell the listener, and stop here if asked to."""
+        self.done += evaluations
+        if self.listener is not None:
+            self.listener(self)
+        if self.cancel.is_set():
+            raise Cancelled
+
+
+def image_keys(x_0: Tensor) -> list[int]:
+    """One integer per image from the SHA-256 of its float32 values: the image's name in the noise generator."""
+    arrays = x_0.detach().to("cpu", torch.float32).contiguous().numpy()
+    return [int.from_bytes(hashlib.sha256(a.tobytes()).digest()[:8], "big") for a in arrays]
+
+
+class Probe:
+    """Asks one target about one batch of images.
+
+    Args:
+        target: the model. x_0: (N, C, H, W) in the target's space. seed: of all noise.
+        keys: the integers that name the images to the noise generator; by default from their content.
+        batch: most images in one network call (halved for good when memory runs out).
+        progress: receives every evaluation, so that a screen can follow and cancel.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        x_0: Tensor,
+        seed: int = 0,
+        keys: Sequence[int] | None = None,
+        batch: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.target, self.seed = target, seed
+        self.x_0 = x_0.to(target.device, torch.float32)
+        self.keys = tuple(keys) if keys is not None else tuple(image_keys(x_0))
+        if len(self.keys) != len(self.x_0):
+            raise ValueError(f"{len(self.keys)} keys were given for {len(self.x_0)} images.")
+        self.batch = batch or DEFAULT_BATCH.get(target.device.type, 64)
+        self.progress = progress or Progress()
+        self.asked = 0
+        self._answers: dict[Hashable, Tensor] = {}
+        self._noises: dict[int, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self.x_0)
+
+    @property
+    def nfe(self) -> float:
+        """Denoiser evaluations per image so far."""
+        return self.asked / max(1, len(self.x_0))
+
+    def noise(self, draw: int) -> Tensor:
+        """Standard normal noise of one draw, (N, C, H, W) float32: numpy's default_rng([seed, draw, image key])."""
+        if draw not in self._noises:
+            self._noises[draw] = self.noise_sequence(draw, 1)[0]
+        return self._noises[draw]
+
+    def noise_sequence(self, draw: int, count: int, images: slice = slice(None)) -> Tensor:
+        """`count` fresh noises of one draw for some of the images, (count, n, C, H, W), in one copy to the device."""
+        shape = (count, *self.x_0.shape[1:])
+        rows = [np.random.default_rng([self.seed, draw, key]).standard_normal(shape) for key in self.keys[images]]
+        return torch.from_numpy(np.stack(rows, axis=1).astype(np.float32)).to(self.x_0.device)
+
+    def clean(self) -> State:
+        """x_0 as level 0."""
+        return State(self.x_0, 0, "x_0")
+
+    def picture(self, x_0: Tensor, story: Hashable) -> State:
+        """Another clean batch (a cropped or otherwise changed copy of the images) as level 0."""
+        return State(x_0, 0, story)
+
+    def noised(self, timestep: int, draw: int = 0, of: State | None = None, gain: float | None = None) -> State:
+        """alpha_t x_0 + sigma_t eps with the noise of one draw; `gain` replaces sigma_t (noise aggregation's 0.1)."""
+        base = of or self.clean()
+        alpha, sigma = self.target.schedule.gains(timestep)
+        x_t = noised(base.x, self.noise(draw), (alpha, sigma if gain is None else gain))
+        return State(x_t, timestep, (base.story, "noised", timestep, draw, gain))
+
+    def predict(self, state: State) -> Tensor:
+        """eps_hat of a state, (N, C, H, W); remembered."""
+        return self.predict_all([state])[0]
+
+    def predict_all(self, states: Sequence[State]) -> list[Tensor]:
+        """eps_hat of several states, all that is not yet known in as few network calls as the batch size allows."""
+        new = {(s.story, s.timestep): s for s in states if (s.story, s.timestep) not in self._answers}
+        if new:
+            asked = list(new.values())
+            x_t = torch.cat([s.x for s in asked]) if len(asked) > 1 else asked[0].x
+            eps_hat = self.ask(x_t, [s.timestep for s in asked for _ in range(len(s.x))])
+            for key, part in zip(new, eps_hat.split([len(s.x) for s in asked]), strict=True):
+                self._answers[key] = part
+        return [self._answers[s.story, s.timestep] for s in states]
+
+    @torch.no_grad()
+    def ask(self, x_t: Tensor, timesteps: Sequence[int] | int) -> Tensor:
+        """Put a batch to the network without remembering the answer; counted and cancellable per network call.
+
+        x_t: (B, C, H, W); timesteps: one level for all or a list of B. Splits what exceeds the batch size.
+        """
+        parts, start = [], 0
+        while start < len(x_t):
+            part = x_t[start : start + self.batch]
+            levels = timesteps if isinstance(timesteps, int) else timesteps[start : start + self.batch]
+            try:
+                parts.append(self.target.predict_noise(part, self._levels(levels, len(part))))
+            except torch.OutOfMemoryError:
+                if self.batch == 1:
+                    raise
+                self.batch = max(1, self.batch // 2)
+                torch.cuda.empty_cache()
+                continue
+            start += len(part)
+            self.asked += len(part)
+            self.progress.advance(len(part))
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _levels(self, levels: Sequence[int] | int, count: int) -> Tensor:
+        """Timesteps (count,) made on the device from runs of equal levels, without a copy from the host."""
+        device = self.x_0.device
+        if isinstance(levels, int):
+            return torch.full((count,), levels, device=device, dtype=torch.long)
+        runs: list[list[int]] = []
+        for level in levels:
+            if runs and runs[-1][0] == level:
+                runs[-1][1] += 1
+            else:
+                runs.append([level, 1])
+        return torch.cat([torch.full((n,), level, device=device, dtype=torch.long) for level, n in runs])
+
+    def x0_hat(self, state: State) -> Tensor:
+        """The denoised image seen from a state, (N, C, H, W), unclipped."""
+        return predicted_x0(state.x, self.predict(state), self.target.schedule.gains(state.timestep))
+
+    def move(self, state: State, timestep: int) -> State:
+        """Deterministic DDIM move to another level (up inverts, down denoises); one evaluation at `state`."""
+        gains = self.target.schedule.gains
+        x = ddim_move(state.x, self.predict(state), gains(state.timestep), gains(timestep))
+        return State(x, timestep, (state.story, state.timestep, "to", timestep))
+
+    def walk(self, state: State, timesteps: Sequence[int]) -> list[State]:
+        """The states met on a DDIM path through the given levels, the start included."""
+        path = [state]
+        for timestep in timesteps:
+            path.append(self.move(path[-1], timestep))
+        return path
+
+    def invert(self, stop: int, stride: int, start: State | None = None) -> State:
+        """DDIM inversion from the clean image up to level `stop` in strides (the last one shortened if need be)."""
+        start = start or self.clean()
+        levels = [*range(start.timestep + stride, stop, stride), stop] if stop > start.timestep else []
+        return self.walk(start, levels)[-1]
+
+    def forget(self) -> None:
+        """Drop every remembered answer and noise."""
+        self._answers.clear()
+        self._noises.clear()

@@ -1,0 +1,138 @@
+"""Restoring degraded pictures with the target's own prior, without training.
+
+Masks are filled in as by RePaint (Lugmayr et al. 2022, arXiv 2201.09865): at every level the known pixels, noised to
+that level, replace the network's, and each move is repeated after jumping back up (resampling) so that both halves
+agree. Linear degradations are solved by null-space projection as in DDNM (Wang et al. 2022, arXiv 2212.00490):
+x0_hat <- A+ y + (I - A+ A) x0_hat. Every walk starts from pure noise, so nothing of the hidden part can leak in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mia_viz.diffusion import CLEAN
+from mia_viz.frequency import patch_laplacian
+from mia_viz.probe import Probe
+
+MASK_TASKS = ("centre", "blocks", "salient")
+LINEAR_TASKS = ("sr2", "sr4", "colour")
+TASKS = (*MASK_TASKS, *LINEAR_TASKS)
+NOISE_BYTES = 256 * 2**20
+FIRST_DRAW = 1000
+"""Draw numbers below this belong to attacks that noise an image once; restorations count up from here."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One degradation of a batch: its name and, for masks, the hidden pixels (N, 1, H, W) of 0 and 1."""
+
+    name: str
+    hidden: Tensor | None = None
+
+    def known(self, images: Tensor, rows: slice = slice(None)) -> Tensor:
+        """A+ A x: what of the images the degradation lets through, (n, C, H, W)."""
+        if self.hidden is not None:
+            return images * (1 - self.hidden[rows])
+        if self.name == "colour":
+            return images.mean(dim=1, keepdim=True).expand_as(images)
+        factor = int(self.name.removeprefix("sr"))
+        return functional.interpolate(functional.avg_pool2d(images, factor), scale_factor=factor, mode="nearest")
+
+
+def build_task(name: str, x_0: Tensor, ratio: float, seed: int, keys: Sequence[int], index: int) -> Task:
+    """The named degradation for a batch (N, C, H, W); masks hide about `ratio` of the pixels.
+
+    centre: a square in the middle. blocks: random 8 x 8 blocks (of seed, image and index). salient: the 8 x 8 blocks
+    of largest mean absolute Laplacian, standing in for the paper's DINO attention.
+    """
+    if name in LINEAR_TASKS:
+        return Task(name)
+    count, _, height, width = x_0.shape
+    if name == "centre":
+        hidden = torch.zeros(count, 1, height, width, device=x_0.device)
+        rows, columns = round(height * ratio**0.5), round(width * ratio**0.5)
+        top, left = (height - rows) // 2, (width - columns) // 2
+        hidden[:, :, top : top + rows, left : left + columns] = 1
+        return Task(name, hidden)
+    patch = 8 if min(height, width) >= 32 else 4
+    energy = patch_laplacian(x_0, patch)
+    if name == "blocks":
+        noise = [np.random.default_rng([seed, FIRST_DRAW - 1, index, key]).random(energy.shape[1:]) for key in keys]
+        energy = torch.from_numpy(np.stack(noise)).to(energy)
+    flat = energy.flatten(1)
+    chosen = torch.zeros_like(flat)
+    chosen.scatter_(1, flat.topk(max(1, round(ratio * flat.shape[1])), dim=1).indices, 1.0)
+    hidden = functional.interpolate(chosen.view_as(energy)[:, None], scale_factor=patch, mode="nearest")
+    return Task(name, functional.pad(hidden, (0, width - hidden.shape[-1], 0, height - hidden.shape[-2])))
+
+
+def ladder(start: int, levels: int) -> list[int]:
+    """`levels` timesteps from start downwards in equal steps, followed by CLEAN."""
+    return [*(round(start * (levels - i) / levels) for i in range(levels)), CLEAN]
+
+
+def restore(probe: Probe, tasks: Sequence[Task], levels: int, start: int, resamplings: int) -> Tensor:
+    """Restored pictures of every task, (N, K, C, H, W), unclipped outside what the network clips itself.
+
+    Costs K * levels * resamplings evaluations per image. All tasks go through the network together; images are taken
+    in groups so that the pre-drawn noise (drawn before the walk: no copy from the host inside it) stays small.
+    """
+    per_image = len(tasks) * (2 * levels * resamplings + 1) * probe.x_0[0].numel() * 4
+    group = max(1, min(NOISE_BYTES // per_image, max(1, probe.batch // len(tasks))))
+    parts = [
+        _restore_group(probe, tasks, slice(i, min(i + group, len(probe))), ladder(start, levels), resamplings)
+        for i in range(0, len(probe), group)
+    ]
+    return torch.cat(parts)
+
+
+def _restore_group(
+    probe: Probe, tasks: Sequence[Task], rows: slice, timesteps: list[int], resamplings: int
+) -> Tensor:
+    """RePaint and DDNM walk of some of the images, (n, K, C, H, W)."""
+    moves = list(zip(timesteps, timesteps[1:], strict=False))
+    count = 2 * len(moves) * resamplings + 1
+    noises = torch.stack([probe.noise_sequence(FIRST_DRAW + k, count, rows) for k in range(len(tasks))], dim=1)
+    x_0 = probe.x_0[rows]
+    known = torch.stack([task.known(x_0, rows) for task in tasks])  # (K, n, C, H, W)
+    hidden = torch.stack([_hidden(task, x_0, rows) for task in tasks])
+    gains = probe.target.schedule.gains
+    x, used = noises[0], 1
+    for here, there in moves:
+        (alpha, sigma), (alpha_to, sigma_to) = gains(here), gains(there)
+        up = alpha / alpha_to
+        up_noise = max(0.0, sigma**2 - (up * sigma_to) ** 2) ** 0.5
+        for turn in range(resamplings):
+            eps_hat = probe.ask(x.flatten(0, 1), here).view_as(x)
+            x0_hat = ((x - sigma * eps_hat) / alpha).clamp(-1, 1)
+            x0_hat = _project(tasks, x0_hat, known)
+            # The noise that belongs to the clipped and projected x0_hat, so that the move stays consistent.
+            moved = alpha_to * x0_hat + sigma_to * (x - alpha * x0_hat) / sigma
+            seen = alpha_to * known + sigma_to * noises[used]
+            moved = torch.where(hidden > 0, moved, seen)
+            last = turn == resamplings - 1
+            x = moved if last else up * moved + up_noise * noises[used + 1]
+            used += 2
+    return x.transpose(0, 1)
+
+
+def _hidden(task: Task, x_0: Tensor, rows: slice) -> Tensor:
+    """Where the network's pixels stay, (n, C, H, W): the hidden region of masks, everywhere for linear tasks."""
+    return torch.ones_like(x_0) if task.hidden is None else task.hidden[rows].expand_as(x_0)
+
+
+def _project(tasks: Sequence[Task], x0_hat: Tensor, known: Tensor) -> Tensor:
+    """DDNM's null-space projection for linear tasks; masks are handled by blending and pass unchanged."""
+    if all(task.hidden is not None for task in tasks):
+        return x0_hat
+    parts = [
+        x if task.hidden is not None else seen + x - task.known(x)
+        for task, x, seen in zip(tasks, x0_hat, known, strict=True)
+    ]
+    return torch.stack(parts)
