@@ -106,7 +106,8 @@ def load_research_checkpoint(path: Path | str, flagfile: Path | str | None = Non
     """Open a checkpoint of the research layout; `flagfile` defaults to the flagfile.txt beside it, if any.
 
     Raises LayoutError when the file is no torch file, holds anything but tensors and plain values, is
-    damaged, incomplete or absurdly large, contradicts its flag file, or describes a network diffusers cannot hold.
+    damaged, incomplete or absurdly large, contradicts its flag file, or describes a network that
+    diffusers cannot hold.
     """
     path = Path(path)
     saved = read_plain(path)

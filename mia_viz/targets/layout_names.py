@@ -55,9 +55,9 @@ class LayoutError(ValueError):
 class Architecture:
     """What the shapes tell.
 
-    steps: T. widths: channels of each level, the first being `ch`. res_blocks: ResBlocks per level, downwards.
-    attention: the levels that have it, ascending. channels: C of the pictures. outputs: C, or 2C
-    where a variance is predicted too.
+    steps: T. widths: channels of each level, the first being `ch`. res_blocks: per level, on the way down.
+    attention: the levels that have it, ascending. channels: C of the pictures. outputs: C, or 2C where a
+    variance is predicted too.
     """
 
     steps: int
@@ -147,7 +147,7 @@ def research_name(name: str, res_blocks: int) -> str:
 
 
 def is_projection(name: str) -> bool:
-    """Whether a UNet2DModel parameter is an attention projection, which the layout stores as a 1x1 convolution."""
+    """Whether a UNet2DModel parameter is an attention projection, a 1x1 convolution in the layout."""
     return bool(re.search(r"\.attentions\.\d+\.to_\w+(\.0)?\.weight$", name))
 
 

@@ -86,13 +86,13 @@ def oracle(state: dict[str, Tensor], x: Tensor, timesteps: Tensor) -> Tensor:
 
 
 def sinusoids(steps: int, ch: int) -> Tensor:
-    """The table in float64: row t alternates sin(t w_k) and cos(t w_k), w_k = 10000^(-2k/ch)."""
-    angles = np.arange(steps)[:, None] * np.exp(-math.log(10000) * np.arange(0, ch, 2) / ch)
-    return torch.from_numpy(np.stack((np.sin(angles), np.cos(angles)), axis=2).reshape(steps, ch)).float()
+    """The training code's float32 table: row t alternates sin(t w_k), cos(t w_k); w_k = 10000^(-2k/ch)."""
+    angles = torch.arange(steps)[:, None] * torch.exp(-math.log(10000) * torch.arange(0, ch, 2) / ch)
+    return torch.stack((angles.sin(), angles.cos()), dim=2).view(steps, ch)
 
 
 def shapes(ch, mult, attn, n, channels, outputs) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of a network with n ResBlocks per level, numbered as the training code numbers them."""
+    """Names and shapes of a network with n ResBlocks per level, numbered as in the training code."""
     found: dict[str, tuple[int, ...]] = {}
 
     def layer(name: str, *weight: int) -> None:

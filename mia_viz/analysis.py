@@ -1,0 +1,72 @@
+"""From a target and prepared pictures to results: run attacks on shared questions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mia_viz.attacks import Attack, Evidence, Params, get
+from mia_viz.frequency import NONE, Filter
+from mia_viz.probe import Probe
+from mia_viz.targets.target import Target
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One attack with the settings it is run with."""
+
+    attack: Attack
+    params: Params
+    filter: Filter = NONE
+
+    @property
+    def evaluations(self) -> int:
+        """NFE per image when nothing is shared."""
+        return self.attack.evaluations(self.params)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one attack found out about N images.
+
+    raw: published statistic, published sign and scale. score: the same, larger = more member-like. Both (N,) float64.
+    nfe: evaluations per image this attack added. seconds: wall time of the batch.
+    """
+
+    plan: Plan
+    raw: np.ndarray
+    score: np.ndarray
+    evidence: Evidence
+    nfe: float
+    seconds: float
+
+
+def plan(name: str, settings: dict[str, str] | None = None, chosen: Filter = NONE) -> Plan:
+    """A plan from an attack's name and "name=value" settings. Raises ValueError with a sentence."""
+    attack = get(name)
+    return Plan(attack, attack.Params().with_settings(settings or {}), chosen)
+
+
+def run(probe: Probe, chosen: Plan) -> Result:
+    """Collect and score one attack on the probe's images. Raises ValueError when the target does not suit it."""
+    reason = chosen.attack.unusable(probe.target)
+    if reason:
+        raise ValueError(reason)
+    start, before = time.perf_counter(), probe.nfe
+    with torch.no_grad():
+        evidence = chosen.attack.collect(probe, chosen.params)
+        raw = chosen.attack.statistic(evidence, chosen.params, chosen.filter)
+    raw_values = raw.double().cpu().numpy()
+    oriented = chosen.attack.score(raw).double().cpu().numpy()
+    return Result(chosen, raw_values, oriented, evidence, probe.nfe - before, time.perf_counter() - start)
+
+
+def to_batch(target: Target, prepared: Sequence[Any]) -> Tensor:
+    """Prepared pictures (values (C, H, W) in [-1, 1]) as x_0 of the target, (N, C, H, W)."""
+    return target.encode(torch.from_numpy(np.stack([p.values for p in prepared])))

@@ -1,0 +1,181 @@
+"""Reference: scores and spectra of pictures whose membership is known.
+
+A reference belongs to one target (by the SHA-256 of its weights) and to exact settings of each attack. It is one
+safetensors file holding numbers only, no pictures: scores, raw statistics and the residuals' energy per frequency
+ring, which blur what a picture showed but may still tell that a known picture is among them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from mia_viz.analysis import Plan, Result, plan, run
+from mia_viz.attacks import Evidence
+from mia_viz.frequency import Filter, radial_energy
+from mia_viz.probe import Probe
+from mia_viz.targets.target import Target
+
+FORMAT = 1
+CHUNK = 16
+
+
+class ReferenceFileError(ValueError):
+    """A reference cannot be read or does not fit; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One attack's numbers for M reference pictures.
+
+    score, raw: (M,) float64. energy: (M, bands) float64, the residual's energy per frequency ring averaged over the
+    attack's pairs.
+    """
+
+    settings: str
+    score: np.ndarray
+    raw: np.ndarray
+    energy: np.ndarray
+    nfe: float
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Known pictures of one target: pixels' SHA-256, membership, split, and a Column per attack."""
+
+    target: str
+    weights_sha256: str
+    image_sha256: tuple[str, ...]
+    names: tuple[str, ...]
+    member: np.ndarray
+    split: np.ndarray
+    columns: dict[str, Column]
+
+    def choose(self, member: bool, split: str, without: Sequence[str] = ()) -> np.ndarray:
+        """Boolean mask (M,) of members or hold-outs of a split, leaving out pictures with the given SHA-256."""
+        left_out = np.isin(np.array(self.image_sha256), list(without))
+        return (self.member == member) & (self.split == split) & ~left_out
+
+    def scores(self, attack: str, member: bool, split: str = "calibration", without: Sequence[str] = ()) -> np.ndarray:
+        """Scores of one attack for members or hold-outs of a split."""
+        return self.columns[attack].score[self.choose(member, split, without)]
+
+    def fits(self, chosen: Plan) -> bool:
+        """Whether a plan's settings are those this reference was computed with."""
+        column = self.columns.get(chosen.attack.name)
+        return column is not None and column.settings == settings_text(chosen)
+
+
+def settings_text(chosen: Plan) -> str:
+    """Canonical text of a plan's settings, the key by which a score and its reference are matched."""
+    values = {"params": chosen.params.as_dict(), "filter": str(chosen.filter)}
+    return json.dumps(values, sort_keys=True)
+
+
+def evidence_energy(evidence: Evidence) -> np.ndarray:
+    """Energy of the residual per frequency ring inside the compared region, averaged over pairs, (N, bands)."""
+    residual = evidence.residual if evidence.mask is None else evidence.residual * evidence.mask
+    if evidence.space == "mixed":  # FCRE: the spectrum of the states' difference, not of the rebuilt picture's
+        residual = residual[:, :1]
+    return radial_energy(residual).mean(dim=1).cpu().numpy()
+
+
+def build(
+    target: Target,
+    x_0: torch.Tensor,
+    plans: Sequence[Plan],
+    facts: Reference,
+    report=lambda done, total: None,
+) -> Reference:
+    """Run every plan on all pictures (M, C, H, W) and return `facts` with its columns filled.
+
+    Pictures are taken in chunks so that memory does not grow; `report(done, total)` is called after each.
+    """
+    parts: dict[str, list[tuple[Result, np.ndarray]]] = {p.attack.name: [] for p in plans}
+    for start in range(0, len(x_0), CHUNK):
+        probe = Probe(target, x_0[start : start + CHUNK])
+        for chosen in plans:
+            result = run(probe, chosen)
+            energy = evidence_energy(result.evidence)
+            parts[chosen.attack.name].append((replace(result, evidence=None), energy))
+        report(min(start + CHUNK, len(x_0)), len(x_0))
+    columns = {}
+    for chosen in plans:
+        rows = parts[chosen.attack.name]
+        columns[chosen.attack.name] = Column(
+            settings_text(chosen),
+            np.concatenate([r.score for r, _ in rows]),
+            np.concatenate([r.raw for r, _ in rows]),
+            np.concatenate([e for _, e in rows]),
+            float(np.mean([r.nfe for r, _ in rows])),
+        )
+    return replace(facts, columns={**facts.columns, **columns})
+
+
+def save(reference: Reference, file: Path) -> None:
+    """Write one safetensors file; the old one stays whole until the new one is complete."""
+    tensors, settings = {}, {}
+    for name, column in reference.columns.items():
+        tensors[f"{name}/score"] = column.score
+        tensors[f"{name}/raw"] = column.raw
+        tensors[f"{name}/energy"] = column.energy.astype(np.float32)
+        settings[name] = {"settings": column.settings, "nfe": column.nfe}
+    facts = {
+        "format": FORMAT,
+        "target": reference.target,
+        "weights_sha256": reference.weights_sha256,
+        "image_sha256": reference.image_sha256,
+        "names": reference.names,
+        "member": reference.member.tolist(),
+        "split": reference.split.tolist(),
+        "attacks": settings,
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    save_file(tensors, partial, metadata={"reference": json.dumps(facts)})
+    os.replace(partial, file)
+
+
+def load(file: Path) -> Reference:
+    """Read a reference. Raises ValueError with one sentence when it is missing, damaged or of another format."""
+    if not file.is_file():
+        raise ReferenceFileError("There is no reference for this model.")
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            facts = json.loads((opened.metadata() or {})["reference"])
+            columns = {
+                name: Column(
+                    extra["settings"],
+                    opened.get_tensor(f"{name}/score"),
+                    opened.get_tensor(f"{name}/raw"),
+                    opened.get_tensor(f"{name}/energy").astype(np.float64),
+                    extra["nfe"],
+                )
+                for name, extra in facts["attacks"].items()
+            }
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise ReferenceFileError("The reference file is damaged or not a MIA-Viz reference.") from error
+    if facts["format"] != FORMAT:
+        raise ReferenceFileError("The reference file was written by another version of MIA-Viz; build it again.")
+    return Reference(
+        facts["target"],
+        facts["weights_sha256"],
+        tuple(facts["image_sha256"]),
+        tuple(facts["names"]),
+        np.array(facts["member"], dtype=bool),
+        np.array(facts["split"]),
+        columns,
+    )
+
+
+def default_plan(name: str) -> Plan:
+    """An attack with the settings the bundled references were computed with."""
+    return plan(name, {}, Filter())
