@@ -12,20 +12,22 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from mia_viz.analysis import Plan, Result, plan, run
-from mia_viz.attacks import Evidence
-from mia_viz.frequency import Filter, radial_energy
-from mia_viz.probe import Probe
-from mia_viz.targets.target import Target
+if TYPE_CHECKING:  # a stored reference is read by the app before torch is loaded
+    import torch
+
+    from mia_viz.analysis import Plan, Result
+    from mia_viz.attacks import Evidence
+    from mia_viz.targets.target import Target
 
 FORMAT = 1
 CHUNK = 16
+MAX_PAIRS = 8
 
 
 class ReferenceFileError(ValueError):
@@ -36,8 +38,8 @@ class ReferenceFileError(ValueError):
 class Column:
     """One attack's numbers for M reference pictures.
 
-    score, raw: (M,) float64. energy: (M, bands) float64, the residual's energy per frequency ring averaged over the
-    attack's pairs.
+    score, raw: (M,) float64. energy: (M, K, bands) float64, the residual's energy per pair and frequency ring.
+    settings: canonical text of the attack's settings. nfe: evaluations per picture.
     """
 
     settings: str
@@ -81,11 +83,17 @@ def settings_text(chosen: Plan) -> str:
 
 
 def evidence_energy(evidence: Evidence) -> np.ndarray:
-    """Energy of the residual per frequency ring inside the compared region, averaged over pairs, (N, bands)."""
+    """Energy of the residual per pair and frequency ring inside the compared region, (N, K, bands).
+
+    Attacks with more than MAX_PAIRS pairs are averaged over them, K = 1.
+    """
+    from mia_viz.frequency import radial_energy
+
     residual = evidence.residual if evidence.mask is None else evidence.residual * evidence.mask
     if evidence.space == "mixed":  # FCRE: the spectrum of the states' difference, not of the rebuilt picture's
         residual = residual[:, :1]
-    return radial_energy(residual).mean(dim=1).cpu().numpy()
+    energy = radial_energy(residual).cpu().numpy()
+    return energy if energy.shape[1] <= MAX_PAIRS else energy.mean(axis=1, keepdims=True)
 
 
 def build(
@@ -99,6 +107,9 @@ def build(
 
     Pictures are taken in chunks so that memory does not grow; `report(done, total)` is called after each.
     """
+    from mia_viz.analysis import run
+    from mia_viz.probe import Probe
+
     parts: dict[str, list[tuple[Result, np.ndarray]]] = {p.attack.name: [] for p in plans}
     for start in range(0, len(x_0), CHUNK):
         probe = Probe(target, x_0[start : start + CHUNK])
@@ -178,4 +189,6 @@ def load(file: Path) -> Reference:
 
 def default_plan(name: str) -> Plan:
     """An attack with the settings the bundled references were computed with."""
-    return plan(name, {}, Filter())
+    from mia_viz.analysis import plan
+
+    return plan(name)

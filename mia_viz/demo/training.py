@@ -28,47 +28,11 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.nn import functional
 
+from mia_viz.demo.recipe import Recipe
 from mia_viz.diffusion import Schedule, noised
 
 WATCHED_TIMESTEPS = (50, 100, 150, 200, 300)
 AUC_TIMESTEP = 150
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides the weights, apart from the images.
-
-    Attributes:
-        members, holdouts: half-open index ranges into the sorted images; hold-outs are watched, never trained on.
-        epochs: passes over the members. batch: images per step. learning_rate: AdamW, after `warmup` steps;
-        falls linearly to zero over the last `decay_share` of the run. ema: decay of the averaged weights.
-        channels: UNet widths, finest level first. keep_epochs: training ages to keep as targets of their own.
-    """
-
-    members: tuple[int, int]
-    holdouts: tuple[int, int]
-    epochs: int = 1400
-    batch: int = 16
-    learning_rate: float = 4e-4
-    warmup: int = 200
-    decay_share: float = 0.3
-    ema: float = 0.999
-    channels: tuple[int, ...] = (16, 32, 64, 128)
-    seed: int = 0
-    keep_epochs: tuple[int, ...] = ()
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return -(-(self.members[1] - self.members[0]) // self.batch)
-
-    @property
-    def steps(self) -> int:
-        return self.epochs * self.steps_per_epoch
-
-    def rate_at(self, step: int) -> float:
-        """Learning rate of a step: linear warm-up, flat, linear decay to zero."""
-        left = (self.steps - step) / max(1.0, self.decay_share * self.steps)
-        return self.learning_rate * min(1.0, (step + 1) / self.warmup, left)
 
 
 @dataclass(frozen=True)
@@ -156,7 +120,7 @@ class Training:
         self.ema = EMAModel(self.unet.parameters(), decay=recipe.ema, use_ema_warmup=True, power=0.75, foreach=True)
         self.optimiser = torch.optim.AdamW(self.unet.parameters(), recipe.learning_rate, fused=True)
         self.step = 0
-        self.best_so_far: list[dict[str, float]] = []
+        self.best_so_far: list[dict[str, float | None]] = []
 
     @property
     def state_file(self) -> Path:
@@ -208,18 +172,24 @@ class Training:
         self.step += 1
         return loss.detach()
 
-    def measure(self) -> dict[str, float]:
-        """Losses of 48 members and of the hold-outs under the averaged weights, and how well they tell them apart."""
+    def measure(self) -> dict[str, float | None]:
+        """Losses of 48 members and of the hold-outs under the averaged weights, and how well they tell them apart.
+
+        Without hold-outs their losses and the AUC are None.
+        """
         with self.averaged():
             inside = watched_losses(self.unet, self.schedule, self.members[:48])
-            outside = watched_losses(self.unet, self.schedule, self.holdouts[:48])
+            watched = len(self.holdouts) > 0
+            outside = watched_losses(self.unet, self.schedule, self.holdouts[:48]) if watched else None
         row = {"epoch": self.step / self.recipe.steps_per_epoch, "step": self.step}
         for column, t in enumerate(WATCHED_TIMESTEPS):
             row[f"member_loss_{t}"] = round(float(inside[:, column].mean()), 6)
-            row[f"holdout_loss_{t}"] = round(float(outside[:, column].mean()), 6)
-        column = WATCHED_TIMESTEPS.index(AUC_TIMESTEP)
-        truth = np.r_[np.ones(len(inside)), np.zeros(len(outside))]
-        row["auc"] = round(float(roc_auc_score(truth, -np.r_[inside[:, column], outside[:, column]])), 4)
+            row[f"holdout_loss_{t}"] = round(float(outside[:, column].mean()), 6) if watched else None
+        row["auc"] = None
+        if watched:
+            column = WATCHED_TIMESTEPS.index(AUC_TIMESTEP)
+            truth = np.r_[np.ones(len(inside)), np.zeros(len(outside))]
+            row["auc"] = round(float(roc_auc_score(truth, -np.r_[inside[:, column], outside[:, column]])), 4)
         self.best_so_far.append(row)
         return row
 
@@ -274,6 +244,14 @@ class _AveragedWeights:
         self.training.unet.train()
 
 
+def progress_line(row: dict[str, float | None], recipe: Recipe) -> str:
+    """Epoch and what `Training.measure` found, for the log."""
+    line = f"epoch {row['epoch']:.0f}/{recipe.epochs}  t={AUC_TIMESTEP}: members {row[f'member_loss_{AUC_TIMESTEP}']:.4f}"
+    if row["auc"] is not None:
+        line += f" hold-outs {row[f'holdout_loss_{AUC_TIMESTEP}']:.4f} AUC {row['auc']:.3f}"
+    return line
+
+
 def train(recipe: Recipe, images: Images, out: Path, device: str = "cpu", measure_every: int = 40) -> Path:
     """Run or resume the recipe to its end and return the folder of the finished target.
 
@@ -292,12 +270,7 @@ def train(recipe: Recipe, images: Images, out: Path, device: str = "cpu", measur
             continue
         rate = (run.step - mark) * recipe.batch / (time.perf_counter() - clock)
         row = run.measure()
-        print(
-            f"epoch {row['epoch']:.0f}/{recipe.epochs}  loss {loss.item():.4f}  t={AUC_TIMESTEP}: members "
-            f"{row[f'member_loss_{AUC_TIMESTEP}']:.4f} hold-outs {row[f'holdout_loss_{AUC_TIMESTEP}']:.4f} "
-            f"AUC {row['auc']:.3f}  {rate:.0f} images/s",
-            flush=True,
-        )
+        print(f"{progress_line(row, recipe)}  loss {loss.item():.4f}  {rate:.0f} images/s", flush=True)
         if run.step in kept:
             run.export(f"epoch-{kept[run.step]:04d}")
         run.save_state()

@@ -1,7 +1,7 @@
 """PNG, JPEG, TIFF, WebP and BMP files to Picture; a file is known by its content, never by its name.
 
-Limits are checked before memory is taken: bytes before reading, pixels from the header before decoding. Whatever is
-wrong with a file, the answer is one PictureError with a sentence for a person.
+Limits are checked before memory is taken: bytes before reading, pixels from the header before decoding.
+Whatever is wrong with a file, the answer is one PictureError with a sentence for a person.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ DECODED_MODES = {
     "La": "LA",
     "YCbCr": "RGB",
 }
-"""Stored forms that are looked up rather than converted: each holds the same picture as the form on the right."""
+"""Stored forms, and the form that holds the same picture without a palette or packing."""
 WITH_ALPHA = {"L": "LA", "RGB": "RGBA"}
 EIGHT_BIT_MODES = ("L", "LA", "RGB", "RGBA", "CMYK")
 SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N")
-UPRIGHT = 1
+TURNED = range(2, 9)
 WHITE_IS_ZERO = 0
 DARK = 4096
 
@@ -57,8 +57,8 @@ def load_picture(source: str | os.PathLike[str] | bytes, name: str | None = None
     """Open a picture from a path or from the bytes of a file.
 
     name: what to call it, "picture" for bytes without one; folders and unprintable characters are removed.
-    Raises PictureError for a missing, empty, oversized (50 MB, 64 million pixels), damaged or incomplete file, another
-    file type, several pictures in one file, and pixel values without a defined black and white.
+    Raises PictureError for a missing, empty, oversized (50 MB, 64 million pixels), damaged or cut-off file,
+    another file type, several pictures in one file, and values without a defined black and white.
     """
     data = source if isinstance(source, bytes) else _read(source)
     if not data:
@@ -80,7 +80,7 @@ def load_picture(source: str | os.PathLike[str] | bytes, name: str | None = None
 
 
 def _read(source: str | os.PathLike[str]) -> bytes:
-    """The bytes of a file, at most one more than allowed; only regular files, so a pipe or device cannot hang us."""
+    """The bytes of a regular file (a pipe or device could go on for ever), at most one more than allowed."""
     path = Path(source)
     try:
         if path.is_dir():
@@ -102,8 +102,10 @@ def _short(name: str) -> str:
 
 
 def _decode(data: bytes, kind: str) -> tuple[np.ndarray, str, int, tuple[str, ...]]:
-    """Pixels (H, W, C) in [0, 1], stored mode, stored bits and notes. Raises PictureError for anything unreadable."""
-    # The filter of warnings belongs to the whole process, so only one thread may change and restore it at a time.
+    """Pixels (H, W, C) in [0, 1], stored mode, stored bits, notes; PictureError where there are none."""
+    if kind == "WebP" and _webp_pixels(data) > MAX_PIXELS:
+        raise PictureError(TOO_MANY_PIXELS)
+    # The filter of warnings belongs to the whole process: one thread at a time may change and restore it.
     with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -119,12 +121,26 @@ def _decode(data: bytes, kind: str) -> tuple[np.ndarray, str, int, tuple[str, ..
             raise PictureError(TOO_MANY_PIXELS) from error
         except MemoryError as error:
             raise PictureError("There is not enough memory for this picture; save a smaller copy.") from error
-        # Decoders answer hostile bytes with nearly every built-in exception (SyntaxError, struct.error, TypeError,
-        # KeyError, zlib.error, ...), different ones in each release, so a list could only be incomplete.
+        # Decoders answer hostile bytes with nearly every built-in exception (SyntaxError, struct.error,
+        # TypeError, zlib.error, ...), other ones in each release, so a list could only be incomplete.
         except Exception as error:
             raise PictureError(
-                f"This {kind} file is damaged, incomplete or of a rare variant; open it in an image editor and save it again."
+                f"This {kind} file is damaged, incomplete or of a rare kind; "
+                "open it in an image editor and save it again."
             ) from error
+
+
+def _webp_pixels(data: bytes) -> int:
+    """Pixels that a WebP header claims; Pillow takes a canvas of that size as soon as it opens the file."""
+    chunk, head = data[12:16], data[20:30].ljust(10, b"\0")
+    if chunk == b"VP8X":
+        width, height = int.from_bytes(head[4:7], "little") + 1, int.from_bytes(head[7:10], "little") + 1
+    elif chunk == b"VP8L":
+        packed = int.from_bytes(head[1:5], "little")
+        width, height = (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
+    else:
+        width, height = (side & 0x3FFF for side in struct.unpack("<HH", head[6:10]))
+    return width * height
 
 
 def _extract(image: Image.Image, data: bytes) -> tuple[np.ndarray, str, int, tuple[str, ...]]:
@@ -147,7 +163,7 @@ def _extract(image: Image.Image, data: bytes) -> tuple[np.ndarray, str, int, tup
 
 
 def _check_frames(image: Image.Image) -> tuple[str, ...]:
-    """Refuse films and page collections. A camera's JPEG may hold previews behind the picture: noted, not refused."""
+    """Refuse animations and documents. A camera may store a preview behind its JPEG: noted, not refused."""
     frames = getattr(image, "n_frames", 1)
     if frames == 1:
         return ()
@@ -166,23 +182,21 @@ def _bits(image: Image.Image, data: bytes) -> int:
 
 
 def _is_inverted(image: Image.Image) -> bool:
-    """Whether white is stored as 0 in a form that Pillow hands over as it stands; it turns 8 bits by itself."""
+    """Whether white is stored as 0, in a depth where Pillow leaves that to us."""
     deep = image.mode == "F" or image.mode in SIXTEEN_BIT_MODES
     return image.format == "TIFF" and deep and image.tag_v2.get(262) == WHITE_IS_ZERO
 
 
 def _upright(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    """Decode fully and turn as EXIF asks. The tag is read twice: TIFF drops it while decoding, PNG may bring it last."""
+    """Decode fully and turn as EXIF asks; TIFF is turned by its decoder, which then drops the tag."""
+    turned = image.format == "TIFF" and image.tag_v2.get(ExifTags.Base.Orientation) in TURNED
+    # Not inside the try: a failure to decode must never pass as damaged EXIF, which costs no pixel.
+    image.load()
     try:
-        before = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
-        image.load()
-        after = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
-    except (SyntaxError, struct.error):
-        image.load()
+        if image.getexif().get(ExifTags.Base.Orientation) in TURNED:
+            image, turned = ImageOps.exif_transpose(image), True
+    except (SyntaxError, struct.error, OSError, ValueError):
         return image, ("The EXIF data is unreadable, so the picture may lie on its side.",)
-    turned = before in range(2, 9) or after in range(2, 9)
-    if after in range(2, 9):
-        image = ImageOps.exif_transpose(image)
     return image, ("The picture was turned upright, as its EXIF data asks.",) if turned else ()
 
 
@@ -205,11 +219,11 @@ def _values(image: Image.Image, bits: int) -> tuple[np.ndarray, tuple[str, ...]]
 
 
 def _looked_up(image: Image.Image, bits: int) -> Image.Image:
-    """Palette entries and packed forms as L, LA, RGB or RGBA; a transparent colour becomes an alpha channel."""
+    """Palettes and packed forms as L, LA, RGB or RGBA; a transparent colour becomes an alpha channel."""
     if "transparency" not in image.info:
         return image.convert(DECODED_MODES.get(image.mode, image.mode))
     if image.mode != "P" and bits not in (1, 8):
-        # Pillow compares the transparent colour with rescaled pixels at these depths and finds the wrong ones.
+        # At these depths Pillow compares the transparent colour with rescaled pixels and finds wrong ones.
         raise PictureError(
             "This picture marks one colour as transparent; save it with an alpha channel or without."
         )
@@ -227,7 +241,7 @@ def _deep_values(stored: np.ndarray, white: int) -> tuple[np.ndarray, tuple[str,
 
 
 def _float_values(stored: np.ndarray) -> np.ndarray:
-    """Floating-point values (H, W) to (H, W, 1); refused unless finite and within [0, 1], for no range is agreed."""
+    """Floating-point values (H, W) to (H, W, 1); refused outside [0, 1], since no other range is agreed."""
     if not np.isfinite(stored).all():
         raise PictureError(
             "This picture has pixels without a value (NaN or infinite); fill them and save it again."

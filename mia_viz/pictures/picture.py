@@ -1,4 +1,4 @@
-"""The noun of this room: a decoded picture, with everything still in it that a model may not be able to see."""
+"""The noun of this room: a decoded picture that still holds what a model may not be able to take."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 
 
 class PictureError(ValueError):
-    """A picture cannot be opened or used; the message is one sentence for a person: what is wrong, what to do."""
+    """A picture cannot be opened or used; the message is one sentence: what is wrong and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
     """A picture as its file holds it: decoded and upright, not yet adapted to any model.
 
-    pixels: float32 (H, W, C) in [0, 1], read-only. C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha; the
-        four inks, 1 = full ink, where mode is "CMYK"). Palettes are looked up already; nothing else is converted.
+    pixels: float32 (H, W, C) in [0, 1], read-only. C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha;
+        the four inks, 1 = full, where mode is "CMYK"). Palettes are looked up; nothing else is converted.
     name: short file name, without folders. sha256, byte_size: of the original bytes.
     mode: how the file stores it, in Pillow's words: "1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "F", ...
     bits: per stored value; above 8, exact use is not possible. Colours of 16 bits arrive with their upper 8.

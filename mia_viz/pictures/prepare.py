@@ -1,7 +1,7 @@
 """Picture -> what a model looks at: size, channels and values in [-1, 1], with every change said in words.
 
-"exact" changes nothing and refuses what would need it: membership lives in fine detail, and a resampled picture is a
-different one. "crop" and "fit" resample, and their notes say what that did.
+"exact" changes nothing and refuses what would need it: membership shows in fine detail, and a resampled
+picture is a different one. "crop" and "fit" resample, and their notes say what that did.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Prepared:
 
     values: float32 (C, H, W) in [-1, 1], contiguous; -1 is black.
     notes: what was changed, one sentence each; empty when the model sees the picture just as it is.
-    sha256: of the values as little-endian float32 in C order, so equal values have equal hashes on every machine.
+    sha256: of the values as little-endian float32 in C order: equal values, equal hash on every machine.
     """
 
     values: np.ndarray
@@ -37,9 +37,9 @@ def prepare(picture: Picture, size: tuple[int, int], channels: int, how: str = "
     """Bring a picture to (channels, *size).
 
     size: (height, width) of the model, channels: 1 or 3.
-    how: "exact": no pixel may change; grey is repeated for a colour model, and an opaque alpha channel or two equal
-        colour channels are dropped. "crop": the largest centred window of the model's aspect, resampled.
-        "fit": the whole picture, resampled and padded with black.
+    how: "exact": no pixel may change; grey is repeated for a colour model, an opaque alpha channel dropped,
+        and colour with three equal channels taken as grey. "crop": the largest centred window of the model's
+        aspect, resampled. "fit": the whole picture, resampled and padded with black.
     Raises PictureError where "exact" would need a change; ValueError for another `how` or channel count.
     """
     if how not in HOW or channels not in (1, 3):
@@ -47,14 +47,17 @@ def prepare(picture: Picture, size: tuple[int, int], channels: int, how: str = "
     pixels, notes = picture.pixels, []
     if how == "exact":
         _refuse_changes(picture, size)
-    elif picture.bits > 8:
-        notes.append(f"The {picture.bits}-bit values were scaled to lie between black and white.")
+    elif picture.mode.startswith("I;16"):
+        white = 2**picture.bits - 1
+        notes.append(f"The {picture.bits}-bit values were divided by {white}, without rounding.")
+    elif picture.mode == "F":
+        notes.append("The values are floating-point numbers from 0 to 1 and were taken as they are.")
     if how == "crop":
         pixels = _window(pixels, size, notes)
     pixels = _colours(picture, pixels, channels, how, notes)
     if how != "exact":
-        pixels = _resample(pixels, _inner_size(pixels.shape[:2], size), notes)
-        pixels = _pad(pixels, size, notes)
+        inner = size if how == "crop" else _inner_size(pixels.shape[:2], size)
+        pixels = _pad(_resample(pixels, inner, notes), size, notes)
 
     values = np.ascontiguousarray(np.moveaxis(pixels, 2, 0) * np.float32(2) - np.float32(1))
     digest = hashlib.sha256(values.astype("<f4", copy=False).tobytes()).hexdigest()
@@ -62,7 +65,7 @@ def prepare(picture: Picture, size: tuple[int, int], channels: int, how: str = "
 
 
 def to_uint8(values: np.ndarray) -> np.ndarray:
-    """Values (C, H, W) in [-1, 1], C of 1 or 3, for display: uint8 (H, W) or (H, W, 3), clipped and rounded."""
+    """Values (C, H, W) in [-1, 1], C 1 or 3, for display: uint8 (H, W) or (H, W, 3), clipped and rounded."""
     shown = np.rint((np.clip(values, -1, 1) + 1) * 127.5).astype(np.uint8)
     return shown[0] if len(shown) == 1 else np.ascontiguousarray(np.moveaxis(shown, 0, 2))
 
@@ -133,7 +136,7 @@ def _without_alpha(pixels: np.ndarray, how: str, notes: list[str]) -> np.ndarray
 
 
 def _inner_size(shape: tuple[int, ...], size: tuple[int, int]) -> tuple[int, int]:
-    """The size a picture of `shape` takes inside `size`: its aspect is kept, within the half pixel of a rounding."""
+    """The size a picture of `shape` takes inside `size`, its aspect kept up to rounding to whole pixels."""
     scale = min(size[0] / shape[0], size[1] / shape[1])
     return tuple(min(side, max(1, round(full * scale))) for full, side in zip(shape, size, strict=True))
 
@@ -150,7 +153,7 @@ def _pad(pixels: np.ndarray, size: tuple[int, int], notes: list[str]) -> np.ndar
 
 
 def _resample(pixels: np.ndarray, size: tuple[int, int], notes: list[str]) -> np.ndarray:
-    """(H, W, C) to (*size, C), float32 in [0, 1]: area means where it shrinks, linear between pixels where it grows."""
+    """(H, W, C) to (*size, C), float32 in [0, 1]: area means where it shrinks, linear where it grows."""
     shape = pixels.shape[:2]
     if shape == tuple(size):
         return pixels
@@ -158,14 +161,14 @@ def _resample(pixels: np.ndarray, size: tuple[int, int], notes: list[str]) -> np
     shrink = max(full / side for full, side in zip(shape, size, strict=True))
     if shrink > 1:
         notes.append(
-            f"Shrunk {_times(shrink)} {change}: finer detail than {shrink:.3g} of its pixels is averaged away "
-            "and plays no part."
+            f"Shrunk {_times(shrink)} {change}: detail finer than {_number(shrink)} of its pixels "
+            "is averaged away."
         )
     else:
         grow = max(side / full for full, side in zip(shape, size, strict=True))
         notes.append(
-            f"Enlarged {_times(grow)} {change}: there is no true fine detail in it, so the highest frequency bands "
-            "are nearly empty."
+            f"Enlarged {_times(grow)} {change}: there is no true fine detail in it, "
+            "so the highest frequency bands are nearly empty."
         )
     for axis, side in enumerate(size):
         pixels = (
@@ -176,12 +179,16 @@ def _resample(pixels: np.ndarray, size: tuple[int, int], notes: list[str]) -> np
 
 def _times(factor: float) -> str:
     """A factor above 1 in words: "8 times", "1.5 times", or "slightly" where it would read as 1."""
-    return "slightly" if factor < 1.005 else f"{factor:.3g} times"
+    return "slightly" if factor < 1.005 else f"{_number(factor)} times"
+
+
+def _number(value: float) -> str:
+    """Three digits are enough for a person, and no exponent for large numbers."""
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def _area_means(pixels: np.ndarray, side: int, axis: int) -> np.ndarray:
-    """Shrink one axis to `side`: each new pixel is the mean, in float64, of the stretch it covers, parts of pixels
-    counted in part."""
+    """Shrink one axis to `side`: each new pixel is the float64 mean of the stretch it covers."""
     full = pixels.shape[axis]
     edges = np.linspace(0, full, side + 1)
     first = np.floor(edges).astype(np.intp)
@@ -192,7 +199,7 @@ def _area_means(pixels: np.ndarray, side: int, axis: int) -> np.ndarray:
 
 
 def _between(pixels: np.ndarray, side: int, axis: int) -> np.ndarray:
-    """Enlarge one axis to `side`, or keep it: linear between pixel centres, constant beyond the outermost ones."""
+    """Enlarge one axis to `side`, or keep it: linear between pixel centres, constant outside them."""
     full = pixels.shape[axis]
     place = np.clip((np.arange(side) + 0.5) * (full / side) - 0.5, 0, full - 1)
     lower = np.floor(place).astype(np.intp)

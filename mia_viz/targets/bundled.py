@@ -12,11 +12,12 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mia_viz.diffusion import Schedule
-from mia_viz.targets.layout import LayoutError, is_research_checkpoint, load_research_checkpoint
-from mia_viz.targets.pixel import PixelTarget, open_folder
-from mia_viz.targets.target import Card, TargetError
+from mia_viz.targets.errors import TargetError
+
+if TYPE_CHECKING:  # torch is loaded only when a target is opened, so that the first screen comes at once
+    from mia_viz.targets.pixel import PixelTarget
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 SPLITS = ("calibration", "choose", "test", "shown")
@@ -64,6 +65,16 @@ def bundled_names() -> list[str]:
     return sorted(folders, key=lambda name: (name.count("-"), name))
 
 
+def manifest(name: str) -> dict:
+    """The manifest of a bundled target: title, description, what it was trained on, recipe, losses."""
+    return json.loads((ASSETS / "targets" / name / "manifest.json").read_text(encoding="utf-8"))
+
+
+def reference_file(name: str) -> Path:
+    """Where the reference of a bundled target lies."""
+    return ASSETS / "references" / f"{name}.safetensors"
+
+
 def trained_group(name: str) -> str:
     """The group a bundled target was trained on: "A" for brain-a and its earlier ages, "B" for its twin."""
     return name.split("-")[1].upper()
@@ -88,6 +99,9 @@ def open_target(where: str, device: str = "cpu", precision: str = "float32") -> 
 
     Raises TargetError with one sentence when it cannot be opened.
     """
+    from mia_viz.targets.layout import is_research_checkpoint
+    from mia_viz.targets.pixel import open_folder
+
     if where in bundled_names():
         return open_folder(ASSETS / "targets" / where, where, device, precision)
     path = Path(where)
@@ -101,6 +115,11 @@ def open_target(where: str, device: str = "cpu", precision: str = "float32") -> 
 
 
 def _open_checkpoint(path: Path, device: str, precision: str) -> PixelTarget:
+    from mia_viz.diffusion import Schedule
+    from mia_viz.targets.layout import LayoutError, load_research_checkpoint
+    from mia_viz.targets.pixel import PixelTarget
+    from mia_viz.targets.target import Card
+
     try:
         found = load_research_checkpoint(path)
     except LayoutError as error:
@@ -115,4 +134,3 @@ def _open_checkpoint(path: Path, device: str, precision: str) -> PixelTarget:
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     schedule = Schedule.linear(found.steps, found.beta_start, found.beta_end)
     return PixelTarget(found.unet, schedule, path.stem, card, device, precision=precision, weights_sha256=sha256)
-

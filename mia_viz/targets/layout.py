@@ -144,8 +144,8 @@ def read_plain(path: Path) -> dict:
     """The dict in a torch file, tensors mapped from disk. Executes nothing. Raises LayoutError otherwise."""
     if not path.is_file():
         raise LayoutError(f"There is no file {path.name}.")
-    zipped = zipfile.is_zipfile(path)
     try:
+        zipped = zipfile.is_zipfile(path)
         refuse_foreign(path, zipped)
         saved = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except LayoutError:

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from mia_viz.diffusion import Schedule
+from mia_viz.targets.errors import TargetError
 
 
-class TargetError(ValueError):
-    """A model cannot be opened or used; the message is one sentence for a person."""
+__all__ = ["Card", "Target", "TargetError", "noise_from_prediction"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,159 @@
+"""A case: one picture under one target, with everything the walk shows of it, as plain arrays.
+
+Needs neither torch nor the model, so a stored case opens at once. Pictures are (C, H, W) float32 in [-1, 1].
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from mia_viz.verdict import Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Restoration:
+    """DRC's pictures: restored (K, C, H, W), hidden (K, 1, H, W) of 0 and 1, task names, likeness (K,) in [-1, 1]."""
+
+    restored: np.ndarray
+    hidden: np.ndarray
+    labels: tuple[str, ...]
+    likeness: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Rebuilt:
+    """The loss attack's pictures at one timestep: the noised picture, the model's x0_hat, and FCRE's patch mask.
+
+    error_gain: (sigma_t / alpha_t)^2, which turns a squared noise error into the squared error of x0_hat.
+    patches: (1, H, W) of 0 and 1.
+    """
+
+    timestep: int
+    noised: np.ndarray
+    rebuilt: np.ndarray
+    patches: np.ndarray
+    error_gain: float
+
+
+@dataclass(frozen=True, eq=False)
+class Noises:
+    """Noise aggregation's predictions: levels (k,), predicted (k, C, H, W)."""
+
+    levels: tuple[int, ...]
+    predicted: np.ndarray
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Predictions less their centroid, (k, C, H, W)."""
+        return self.predicted - self.predicted.mean(axis=0)
+
+    @property
+    def distances(self) -> np.ndarray:
+        """Root-mean-square distance of every prediction from the centroid, (k,)."""
+        return np.sqrt((self.offsets**2).mean(axis=(1, 2, 3)))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One attack's number for the picture; verdict is None where no reference fits."""
+
+    attack: str
+    title: str
+    score: float
+    raw: float
+    nfe: float
+    seconds: float
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One picture under one target.
+
+    truth: "member" or "hold-out" for bundled pictures, else None. live: computed in this visit, or stored beforehand.
+    overall: the verdict over all attacks, once every one of them has spoken.
+    """
+
+    target: str
+    name: str
+    values: np.ndarray
+    sha256: str
+    notes: tuple[str, ...] = ()
+    truth: str | None = None
+    live: bool = True
+    restoration: Restoration | None = None
+    rebuilt: Rebuilt | None = None
+    noises: Noises | None = None
+    findings: tuple[Finding, ...] = ()
+    overall: Verdict | None = None
+
+    def finding(self, attack: str) -> Finding | None:
+        """What one attack found, if it has been run."""
+        return next((f for f in self.findings if f.attack == attack), None)
+
+
+_PARTS = {"restoration": Restoration, "rebuilt": Rebuilt, "noises": Noises}
+
+
+def save_case(case: Case, file: Path) -> None:
+    """Write a case as a compressed .npz without pickles; pictures in half precision."""
+    arrays, facts = {"values": case.values}, {}
+    for part in _PARTS:
+        content = getattr(case, part)
+        facts[part] = None if content is None else {}
+        for item in fields(content) if content is not None else ():
+            value = getattr(content, item.name)
+            if isinstance(value, np.ndarray):
+                arrays[f"{part}.{item.name}"] = value.astype(np.float16)
+            else:
+                facts[part][item.name] = value
+    facts["findings"] = [asdict(f) for f in case.findings]
+    facts["overall"] = None if case.overall is None else asdict(case.overall)
+    for name in ("target", "name", "sha256", "notes", "truth"):
+        facts[name] = getattr(case, name)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, facts=np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8), **arrays)
+    partial = file.with_suffix(".partial")
+    partial.write_bytes(buffer.getvalue())
+    os.replace(partial, file)
+
+
+def load_case(file: Path) -> Case:
+    """Read a stored case; it is marked as not live. Raises ValueError or OSError when it is damaged or missing."""
+    with np.load(file, allow_pickle=False) as stored:
+        facts = json.loads(stored["facts"].tobytes())
+        parts = {}
+        for part, kind in _PARTS.items():
+            if facts[part] is None:
+                continue
+            arrays = {
+                name.split(".")[1]: stored[name].astype(np.float32)
+                for name in stored.files
+                if name.startswith(f"{part}.")
+            }
+            plain = {k: tuple(v) if isinstance(v, list) else v for k, v in facts[part].items()}
+            parts[part] = kind(**arrays, **plain)
+        values = stored["values"].astype(np.float32)
+    findings = tuple(Finding(**{**f, "verdict": _verdict(f["verdict"])}) for f in facts["findings"])
+    return Case(
+        facts["target"],
+        facts["name"],
+        values,
+        facts["sha256"],
+        tuple(facts["notes"]),
+        facts["truth"],
+        False,
+        findings=findings,
+        overall=_verdict(facts["overall"]),
+        **parts,
+    )
+
+
+def _verdict(facts: dict | None) -> Verdict | None:
+    return None if facts is None else Verdict(**facts)

@@ -1,0 +1,203 @@
+"""What several commands share: flags, the way from flags to targets and plans, tables, files. Free of torch."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from mia_viz.analysis import Plan
+    from mia_viz.targets.pixel import PixelTarget
+    from mia_viz.targets.target import Target
+
+DEFAULT_TARGET = "brain-a"
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The plans to run on a target, and a sentence about each attack of "all" that cannot be."""
+
+    plans: tuple[Plan, ...]
+    skipped: tuple[str, ...] = ()
+
+
+def whole_number(low: int) -> Callable[[str], int]:
+    """An argparse type: an integer of at least `low`."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if value < low:
+            raise argparse.ArgumentTypeError(f"needs a whole number of at least {low}, not {text!r}")
+        return value
+
+    return convert
+
+
+def add_target(parser: argparse.ArgumentParser, precision: bool = True) -> None:
+    """--target, --device and --precision."""
+    parser.add_argument(
+        "--target",
+        default=DEFAULT_TARGET,
+        metavar="MODEL",
+        help="bundled name, diffusers folder or published checkpoint (default: %(default)s)",
+    )
+    parser.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto", help="default: auto")
+    if precision:
+        parser.add_argument(
+            "--precision", choices=PRECISIONS, default="float32", help="of the network (default: %(default)s)"
+        )
+
+
+def add_attacks(parser: argparse.ArgumentParser, default: str) -> None:
+    """--attack, --set and --filter."""
+    parser.add_argument(
+        "--attack", default=default, metavar="NAME[,NAME]|all", help="which attacks (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="ATTACK.NAME=VALUE",
+        help="change a parameter, such as drc.ratio=0.3; may be repeated",
+    )
+    parser.add_argument(
+        "--filter",
+        default="none",
+        help="none, lowpass:r=5,s=0.2[,shape=square] or band:lo=0.15,hi=0.85 (default: %(default)s)",
+    )
+
+
+def device_of(name: str) -> str:
+    """ "cpu" or "cuda" for a --device. Raises ValueError where a GPU is asked for and there is none."""
+    import torch
+
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise ValueError("There is no CUDA device here; use --device cpu.")
+    return "cuda" if name == "cuda" or (name == "auto" and available) else "cpu"
+
+
+def open_target(where: str, device: str = "auto", precision: str = "float32") -> PixelTarget:
+    """The target of the flags. Raises ValueError with one sentence."""
+    from diffusers.utils import logging
+
+    from mia_viz.targets import bundled
+
+    logging.set_verbosity_error()  # its remarks on configurations would mix with our one sentence
+    chosen = device_of(device)
+    if precision == "float16" and chosen == "cpu":
+        raise ValueError("float16 needs a CUDA device; use bfloat16 or float32 on the CPU.")
+    return bundled.open_target(where, chosen, precision)
+
+
+def settings_by_attack(texts: Sequence[str]) -> dict[str, dict[str, str]]:
+    """{"drc": {"ratio": "0.3"}} from ["drc.ratio=0.3"]. Raises ValueError with a sentence."""
+    found: dict[str, dict[str, str]] = {}
+    for text in texts:
+        place, equals, value = text.partition("=")
+        attack, dot, name = place.strip().partition(".")
+        if not (attack and dot and name and equals):
+            raise ValueError(f'"{text}" is not a setting; write ATTACK.NAME=VALUE, such as drc.ratio=0.3.')
+        found.setdefault(attack, {})[name] = value.strip()
+    return found
+
+
+def choose(attack_list: str, settings: Sequence[str], filter_text: str, target: Target) -> Choice:
+    """The plans of the flags. Raises ValueError for unknown names and for a named attack that cannot be used."""
+    from mia_viz.analysis import plan
+    from mia_viz.attacks import names
+    from mia_viz.frequency import Filter
+
+    asked = list(dict.fromkeys(part.strip() for part in attack_list.split(",") if part.strip()))
+    everything = "all" in asked
+    wanted = names() if everything else asked
+    if not wanted:
+        raise ValueError("No attack was named; choose some, or all of them with --attack all.")
+    chosen_filter, by_attack = Filter.parse(filter_text), settings_by_attack(settings)
+    plans = [plan(name, by_attack.get(name), chosen_filter) for name in wanted]
+    for name in by_attack:
+        if name not in wanted:
+            raise ValueError(f'A setting was given for "{name}", which is not among the attacks run.')
+    usable, skipped = [], []
+    for chosen in plans:
+        reason = _unusable(chosen, target)
+        if reason and not everything:
+            raise ValueError(f"{chosen.attack.name}: {reason}")
+        if reason:
+            skipped.append(f"{chosen.attack.name} was left out: {reason}")
+        else:
+            usable.append(chosen)
+    return Choice(tuple(usable), tuple(skipped))
+
+
+def _unusable(chosen: Plan, target: Target) -> str:
+    """Why a plan cannot be run on a target; empty when it can, as far as can be said before running it."""
+    levels = [chosen.params.as_dict().get(name, 0) for name in ("t", "t_max", "start")]
+    if max(levels) >= target.schedule.steps:
+        return f"it asks about noise level {max(levels)}, and this model has {target.schedule.steps}."
+    return chosen.attack.unusable(target)
+
+
+def x_0_of(target: Target, values: Sequence[Any]) -> torch.Tensor:
+    """Pictures (C, H, W) in [-1, 1] as x_0 of the target, (N, C, H, W)."""
+    import numpy as np
+    import torch
+
+    return target.encode(torch.from_numpy(np.stack(values)))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """An aligned text table; the first `left` columns flush left, the others flush right."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    lines = []
+    for row in (header, ["-" * width for width in widths], *rows):
+        cells = [c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def short(value: float | None, digits: int = 4) -> str:
+    """A number for a table; a dash where there is none."""
+    return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}g}"
+
+
+def write_file(file: Path, text: str) -> None:
+    """Write a text file; the old one stays whole until the new one is complete."""
+    partial = file.with_name(file.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, file)
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Write JSON without NaN, which JSON does not know."""
+    write_file(file, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def check_writable(file: Path | None) -> None:
+    """Raise ValueError before any work is done when a file could not be written afterwards."""
+    if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
+        raise ValueError(f"{file} cannot be written: it is a folder, or its folder does not exist.")
+
+
+def reporter(what: str) -> Callable[[int, int], None]:
+    """A callback (done, total) that shows progress on one line of a terminal, and nothing elsewhere."""
+
+    def report(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            end = "\r" if done < total else "\n"
+            print(f"\x1b[2K{what}: {done} of {total}", end=end, file=sys.stderr, flush=True)
+
+    return report

@@ -1,0 +1,243 @@
+"""`score`: run attacks on pictures and print what each of them says."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mia_viz import __version__
+from mia_viz.commands.common import (
+    Choice,
+    add_attacks,
+    add_target,
+    check_writable,
+    choose,
+    open_target,
+    short,
+    table,
+    whole_number,
+    write_json,
+    x_0_of,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mia_viz.analysis import Plan
+    from mia_viz.reference import Reference
+    from mia_viz.targets.target import Target
+
+BATCH = 16
+DEFAULT_ATTACKS = "loss,drc,fcre,noise_aggregation"
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One picture ready for a target.
+
+    values: (C, H, W) float32 in [-1, 1]. file_sha256: of the file's bytes. pixels_sha256: of the values, the
+    picture's identity in references. key: its name in the noise generator, None for its content.
+    """
+
+    name: str
+    values: np.ndarray
+    file_sha256: str
+    pixels_sha256: str
+    notes: tuple[str, ...]
+    key: int | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One attack's answer about one picture.
+
+    score: larger = more member-like. raw: the published statistic. Either is None where it is not finite. nfe:
+    evaluations per picture of this attack by itself. seconds: wall time per picture in this run, in which attacks
+    share answers. p_value: None where no reference fits.
+    """
+
+    image: str
+    sha256: str
+    attack: str
+    params: dict[str, Any]
+    filter: str
+    score: float | None
+    raw: float | None
+    nfe: float
+    seconds: float
+    p_value: float | None
+    target: str
+    notes: tuple[str, ...]
+    seed: int
+    version: str = __version__
+
+    def as_json(self) -> dict[str, Any]:
+        """The row under its documented keys."""
+        return {**vars(self), "notes": list(self.notes)}
+
+
+@dataclass(frozen=True)
+class Known:
+    """The reference to place scores in; None with a sentence why there is none."""
+
+    reference: Reference | None
+    reason: str = ""
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("score", help="score pictures against a model", description=__doc__)
+    parser.add_argument("images", nargs="+", metavar="IMAGE", type=Path, help="PNG, JPEG, TIFF, WebP or BMP")
+    add_target(parser)
+    add_attacks(parser, DEFAULT_ATTACKS)
+    parser.add_argument(
+        "--prepare",
+        choices=("exact", "crop", "fit"),
+        default="exact",
+        help="what may be done to a picture of another size or depth (default: nothing, %(default)s)",
+    )
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="of the noise (default: 0)")
+    parser.add_argument(
+        "--noise-key",
+        choices=("content", "position"),
+        default="content",
+        help="what names a picture to the noise generator: its pixels, or its place in the list",
+    )
+    parser.add_argument(
+        "--reference", type=Path, metavar="FILE", help="a reference you built in the same precision for p-values"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write a list of results")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    check_writable(arguments.json)
+    target = open_target(arguments.target, arguments.device, arguments.precision)
+    choice = choose(arguments.attack, arguments.set, arguments.filter, target)
+    subjects = [prepare_file(file, target, arguments.prepare) for file in arguments.images]
+    if arguments.noise_key == "position":
+        subjects = [replace(subject, key=place) for place, subject in enumerate(subjects)]
+    known = known_pictures(arguments, target)
+    rows = score(target, subjects, choice.plans, arguments.seed, known)
+    if arguments.json is not None:
+        write_json(arguments.json, [row.as_json() for row in rows])
+    print(render(rows, choice, known))
+
+
+def prepare_file(file: Path, target: Target, how: str) -> Subject:
+    """A file as the target takes it. Raises PictureError that begins with the file's name."""
+    from mia_viz.pictures.files import load_picture
+    from mia_viz.pictures.picture import PictureError
+    from mia_viz.pictures.prepare import prepare
+
+    try:
+        picture = load_picture(file)
+        prepared = prepare(picture, target.shape[1:], target.shape[0], how)
+    except PictureError as error:
+        raise PictureError(f"{file.name or file}: {error}") from error
+    notes = (*picture.notes, *prepared.notes)
+    return Subject(picture.name, prepared.values, picture.sha256, prepared.sha256, notes)
+
+
+def known_pictures(arguments: argparse.Namespace, target: Target) -> Known:
+    """The reference of the flags, if scores may be placed in it. Raises ValueError for a damaged one."""
+    from mia_viz import reference
+    from mia_viz.targets import bundled
+
+    file = arguments.reference or bundled.reference_file(target.name)
+    if arguments.reference is None and not file.is_file():
+        return Known(None, "there is no reference for this model")
+    found = reference.load(file)
+    if found.weights_sha256 != target.weights_sha256:
+        return Known(None, "the reference belongs to other weights")
+    if arguments.seed != 0 or arguments.noise_key != "content":
+        return Known(None, "references are computed with seed 0 and noise named by content")
+    if arguments.reference is None and arguments.precision != "float32":
+        return Known(None, "the reference was computed in float32")
+    return Known(found)
+
+
+def score(
+    target: Target, subjects: Sequence[Subject], plans: Sequence[Plan], seed: int, known: Known
+) -> list[Row]:
+    """Every plan on every picture, in the order given; BATCH pictures share one Probe."""
+    from mia_viz.analysis import run as run_plan
+    from mia_viz.probe import Probe, image_keys
+
+    rows = []
+    for start in range(0, len(subjects), BATCH):
+        batch = subjects[start : start + BATCH]
+        x_0 = x_0_of(target, [subject.values for subject in batch])
+        by_content = image_keys(x_0)
+        keys = [k if s.key is None else s.key for s, k in zip(batch, by_content, strict=True)]
+        probe = Probe(target, x_0, seed=seed, keys=keys)
+        columns = []
+        for chosen in plans:
+            result = run_plan(probe, chosen)
+            numbers = list(zip(result.score.tolist(), result.raw.tolist(), strict=True))
+            seconds = result.seconds / len(batch)
+            columns.append([_row(target, chosen, s, n, seconds, seed, known) for s, n in zip(batch, numbers, strict=True)])
+        rows += [row for picture in zip(*columns, strict=True) for row in picture]
+    return rows
+
+
+def _row(
+    target: Target,
+    chosen: Plan,
+    subject: Subject,
+    numbers: tuple[float, float],
+    seconds: float,
+    seed: int,
+    known: Known,
+) -> Row:
+    value, raw = (number if math.isfinite(number) else None for number in numbers)
+    notes = subject.notes
+    if value is None:
+        notes = (*notes, "The attack gives no finite number for this picture.")
+    return Row(
+        image=subject.name,
+        sha256=subject.file_sha256,
+        attack=chosen.attack.name,
+        params=chosen.params.as_dict(),
+        filter=str(chosen.filter),
+        score=value,
+        raw=raw,
+        nfe=chosen.evaluations,
+        seconds=seconds,
+        p_value=p_value(value, chosen, subject.pixels_sha256, known),
+        target=target.name,
+        notes=notes,
+        seed=seed,
+    )
+
+
+def p_value(value: float | None, chosen: Plan, pixels_sha256: str, known: Known) -> float | None:
+    """The share of never-trained pictures that score at least this high, counting this one; None without any."""
+    from mia_viz.verdict import judge
+
+    if value is None or known.reference is None or not known.reference.fits(chosen):
+        return None
+    # A picture is never part of its own reference.
+    holdouts = known.reference.scores(chosen.attack.name, False, without=(pixels_sha256,))
+    return judge(value, holdouts).p_value if len(holdouts) else None
+
+
+def render(rows: Sequence[Row], choice: Choice, known: Known) -> str:
+    """The table for people, with the remarks under it."""
+    cells = [
+        [row.image, row.attack, short(row.score, 6), short(row.raw, 6), short(row.p_value, 3), short(row.nfe)]
+        + [short(row.seconds, 3)]
+        for row in rows
+    ]
+    lines = [table(("image", "attack", "score", "raw", "p", "NFE", "s/image"), cells, left=2), ""]
+    lines.append("Larger scores are more member-like; p is the share of never-trained pictures scoring as high.")
+    if known.reference is None:
+        lines.append(f"No p-values: {known.reason}.")
+    elif any(row.p_value is None for row in rows):
+        lines.append("A dash for p: the reference has no hold-outs scored with exactly these settings.")
+    lines += choice.skipped
+    lines += dict.fromkeys(f"{row.image}: {note}" for row in rows for note in row.notes)
+    return "\n".join(lines)

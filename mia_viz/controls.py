@@ -1,0 +1,106 @@
+"""Controls: what a membership score must beat, or must not do, before it means anything.
+
+Model-free: the same attack on a target that knows nothing (eps_hat = 0, eps_hat = fresh noise), the amount of fine
+detail, the size of the file. Wrong model: the score under the twin, whose sign must flip. Chance: shuffled labels.
+Every orientation is fixed here in advance: less detail and a smaller file count as more member-like, since easy
+pictures are what error-based attacks take for members.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mia_viz.evaluation import Interval, Scores, auc_interval
+from mia_viz.frequency import radial_energy, ring_centres
+from mia_viz.targets.target import Target
+
+BLIND = ("zero", "noise")
+FINE_DETAIL = 0.4
+"""Share of Nyquist from which detail counts as fine (the third band shown to people)."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """One line under a table of results.
+
+    kind: "eps_hat = 0", "shuffled labels", ... attack: whose score, empty where none is involved. auc: on the test
+    split. flipped: for a wrong twin the share of pictures whose score is higher under the model that was trained on
+    them, else None.
+    """
+
+    kind: str
+    attack: str
+    auc: Interval
+    flipped: float | None = None
+
+
+class BlindTarget(Target):
+    """Shape and schedule of a target with its knowledge taken out.
+
+    answer: "zero" for eps_hat = 0; "noise" for fresh standard normal noise, a function of (x_t, t) alone.
+    """
+
+    def __init__(self, like: Target, answer: str) -> None:
+        if answer not in BLIND:
+            raise ValueError(f"A blind target answers {' or '.join(BLIND)}, not {answer}.")
+        self.name = f"{like.name} with eps_hat = {answer}"
+        self.shape, self.schedule, self.space = like.shape, like.schedule, like.space
+        self.card = dataclasses.replace(like.card, title=self.name, members={})
+        self.answer, self._like = answer, like
+
+    @property
+    def device(self) -> torch.device:
+        return self._like.device
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        return self._like.encode(pixels)
+
+    def decode(self, x_0: Tensor) -> Tensor:
+        return self._like.decode(x_0)
+
+    def predict_noise(self, x_t: Tensor, timesteps: Tensor) -> Tensor:
+        if self.answer == "zero":
+            return torch.zeros_like(x_t, dtype=torch.float32)
+        rows = [_fresh(x, int(t)) for x, t in zip(x_t.float().cpu().numpy(), timesteps.tolist(), strict=True)]
+        return torch.from_numpy(np.stack(rows)).to(x_t.device)
+
+
+def _fresh(x: np.ndarray, timestep: int) -> np.ndarray:
+    """Standard normal noise named by what was asked, so that it depends on no batch and no order."""
+    key = int.from_bytes(hashlib.sha256(np.ascontiguousarray(x).tobytes()).digest()[:8], "big")
+    return np.random.default_rng([key, timestep]).standard_normal(x.shape, dtype=np.float32)
+
+
+def fine_detail(pixels: Tensor) -> np.ndarray:
+    """Score (N,) of pictures (N, C, H, W) in [-1, 1]: minus their energy beyond FINE_DETAIL of Nyquist."""
+    fine = ring_centres(*pixels.shape[-2:]) >= FINE_DETAIL
+    return -radial_energy(pixels)[:, fine].sum(dim=1).cpu().numpy()
+
+
+def file_size(byte_sizes: np.ndarray) -> np.ndarray:
+    """Score (N,) of files: minus their size in bytes."""
+    return -np.asarray(byte_sizes, dtype=np.float64)
+
+
+def flipped_share(own: Scores, twin: Scores) -> float:
+    """Share of pictures that score higher under the model trained on them, ties counting one half.
+
+    own: scores under this model of its members and of its twin's. twin: the same pictures, in the same order, under
+    the twin. Without memory this is one half, whatever the pictures look like.
+    """
+    right = np.r_[own.members - twin.members, twin.holdouts - own.holdouts]
+    return float(((right > 0) + 0.5 * (right == 0)).mean())
+
+
+def wrong_twin(attack: str, own: Scores, twin: Scores) -> tuple[Control, Control]:
+    """AUC on the two twins' members under the right model (should exceed .5) and under the wrong one (should not)."""
+    return (
+        Control("members of the two twins, right model", attack, auc_interval(own)),
+        Control("members of the two twins, wrong model", attack, auc_interval(twin), flipped_share(own, twin)),
+    )

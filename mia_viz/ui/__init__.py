@@ -1,0 +1,1 @@
+"""The walk: one step per file, thin handlers, no torch."""

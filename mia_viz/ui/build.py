@@ -1,0 +1,189 @@
+"""Assemble the walk: five steps, one case, one analysis at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+
+import gradio as gr
+
+from mia_viz.case import Case, load_case
+from mia_viz.pictures.picture import PictureError
+from mia_viz.targets import bundled
+from mia_viz.targets.bundled import ASSETS
+from mia_viz.ui import choose, frequency, noise, restore, verdict, worker
+from mia_viz.ui.choose import Picked
+
+HEAD = """<div class="mv-head"><h1>Was this model trained on this picture?</h1>
+<p>MIA-Viz asks an image-generating model about one picture and shows how it behaves. It does not search a database:
+it tests this model on this picture.</p></div>"""
+STEPS = ("Choose", "Restore", "Frequency", "Noise", "Verdict")
+
+
+@dataclass(frozen=True)
+class Walk:
+    """All steps and the state they share."""
+
+    case: gr.State
+    picked: gr.State
+    choose: choose.Choose
+    restore: restore.Restore
+    frequency: frequency.Frequency
+    noise: noise.Noise
+    verdict: verdict.VerdictStep
+
+    @property
+    def evidence(self) -> list[gr.components.Component]:
+        """Everything that changes with the case."""
+        parts = (self.restore, self.frequency, self.noise, self.verdict)
+        return [self.choose.hero, *(c for part in parts for c in part.outputs)]
+
+
+def opening_case() -> Case:
+    """The bundled case the app opens on."""
+    return load_case(ASSETS / "cases" / "opening.npz")
+
+
+def evidence_values(case: Case) -> list:
+    """Values for `Walk.evidence`."""
+    return [
+        choose.hero(case),
+        *restore.render(case),
+        *frequency.render(case),
+        *noise.render(case),
+        *verdict.render(case),
+    ]
+
+
+def progress_bar(update: worker.Update) -> str:
+    """Share done, seconds so far and an estimate of the rest."""
+    left = update.seconds * (1 - update.share) / update.share if update.share > 0.05 else None
+    rest = f", about {left:.0f} s left" if left is not None and left >= 1 else ""
+    return (
+        f'<div class="mv-status" role="status"><div class="mv-bar"><i style="width:{100 * update.share:.0f}%"></i></div>'
+        f"Asking the model: {100 * update.share:.0f} %{rest}</div>"
+    )
+
+
+def done_line(case: Case) -> str:
+    """Times per stage, in words."""
+    stages = ", ".join(f"{f.title.split(' (')[0].lower()} {f.seconds:.1f} s" for f in case.findings)
+    total = sum(f.seconds for f in case.findings)
+    return f'<div class="mv-status" role="status">Done in {total:.1f} s ({escape(stages)}). Walk on with the steps above.</div>'
+
+
+def build_app() -> gr.Blocks:
+    """The whole app. Launch it with `mia_viz.ui.launch`."""
+    start = opening_case()
+    index = int(start.name.split()[-1])
+    first = choose.pick_bundled(start.target.split("-")[0], index)
+    with gr.Blocks(title="MIA-Viz", analytics_enabled=False, delete_cache=(60, 900)) as app:
+        gr.HTML(HEAD)
+        case, picked = gr.State(start, time_to_live=3600), gr.State(first, time_to_live=3600)
+        with gr.Walkthrough(selected=1) as walkthrough:
+            parts = []
+            builders = (lambda: choose.build(start, first), *(
+                (lambda module=module: module.build(start)) for module in (restore, frequency, noise, verdict)
+            ))
+            for number, (label, builder) in enumerate(zip(STEPS, builders, strict=True), start=1):
+                with gr.Step(label, id=number):
+                    parts.append(builder())
+                    _next_button(walkthrough, number)
+        walk = Walk(case, picked, *parts)
+        _wire(walk)
+    return app
+
+
+def _next_button(walkthrough: gr.Walkthrough, number: int) -> None:
+    """A button at the foot of a step that leads on, or back to the start from the last."""
+    following = number % len(STEPS) + 1
+    label = f"Next: {STEPS[following - 1].lower()}" if following > 1 else "Back to the start"
+    button = gr.Button(label, elem_id=f"next-{number}")
+    button.click(lambda: gr.Walkthrough(selected=following), None, walkthrough, show_progress="hidden", api_visibility="private")
+
+
+def _wire(walk: Walk) -> None:
+    restore.wire(walk.restore, walk.case)
+    noise.wire(walk.noise, walk.case)
+    verdict.wire(walk.verdict, walk.case, walk.choose.guess)
+    _wire_choice(walk)
+    _wire_analysis(walk)
+
+
+def _wire_choice(walk: Walk) -> None:
+    step = walk.choose
+
+    def from_gallery(target: str, event: gr.SelectData) -> tuple:
+        population = target.split("-")[0]
+        chosen = choose.pick_bundled(population, choose.gallery_indices(population)[event.index])
+        return chosen, choose.chosen_tile(chosen), None, ""
+
+    def from_upload(file: str | None, how: str, target: str) -> tuple:
+        if file is None:
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        try:
+            known = bundled.manifest(target)["shape"]
+            chosen = choose.pick_upload(file, how, tuple(known[1:]), known[0])
+        except PictureError as error:
+            return gr.skip(), gr.skip(), gr.skip(), choose.error_panel(error)
+        return chosen, choose.chosen_tile(chosen), None, ""
+
+    outputs = [walk.picked, step.chosen, step.guess, step.status]
+    quiet = dict(show_progress="hidden", api_visibility="private")
+    step.gallery.select(from_gallery, step.target, outputs, **quiet)
+    step.upload.upload(from_upload, [step.upload, step.how, step.target], outputs, **quiet)
+    step.target.change(choose.card, step.target, step.card, **quiet)
+
+
+def _wire_analysis(walk: Walk) -> None:
+    step = walk.choose
+    outputs = [walk.case, step.status, step.analyse, step.cancel, walk.verdict.twin, *walk.evidence]
+    outputs = list(dict.fromkeys(outputs))
+
+    def analyse(picked: Picked, target: str) -> Iterator[dict]:
+        yield from _run(walk, picked, target)
+
+    def ask_twin(picked: Picked, target: str) -> Iterator[dict]:
+        other = bundled.twin_of(target)
+        if other is not None:
+            yield {step.target: other}
+            yield from _run(walk, picked, other)
+
+    settings = dict(concurrency_limit=1, concurrency_id="model", show_progress="hidden", api_visibility="private")
+    first = step.analyse.click(analyse, [walk.picked, step.target], outputs, **settings)
+    second = walk.verdict.twin.click(ask_twin, [walk.picked, step.target], [*outputs, step.target], **settings)
+    step.cancel.click(
+        lambda: ('<div class="mv-status" role="status">Stopped. What was finished is kept.</div>', *_buttons(False)),
+        None,
+        [step.status, step.analyse, step.cancel],
+        cancels=[first, second],
+        queue=False,
+        api_visibility="private",
+    )
+
+
+def _buttons(running: bool) -> tuple[gr.Button, gr.Button]:
+    """Analyse and Cancel: one can be pressed at a time."""
+    return gr.Button(interactive=not running), gr.Button(interactive=running)
+
+
+def _run(walk: Walk, picked: Picked, target: str) -> Iterator[dict]:
+    """Follow one examination and hand every new piece of evidence to the page."""
+    step = walk.choose
+    analyse, cancel = _buttons(True)
+    yield {step.status: progress_bar(worker.Update(0.0, 0.0)), step.analyse: analyse, step.cancel: cancel}
+    case = None
+    try:
+        for update in worker.follow(target, picked.prepared, picked.name, choose.truth(picked.group, target)):
+            values = {step.status: progress_bar(update)}
+            if update.case is not None:
+                case = update.case
+                values[walk.case] = case
+                values.update(zip(walk.evidence, evidence_values(case), strict=True))
+            yield values
+        message = done_line(case)
+    except ValueError as error:
+        message = choose.error_panel(error)
+    analyse, cancel = _buttons(False)
+    yield {step.status: message, step.analyse: analyse, step.cancel: cancel}

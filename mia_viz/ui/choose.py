@@ -1,0 +1,179 @@
+"""Step 1, choose: a target, a picture, and the first look at what the model gave back."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+
+import gradio as gr
+import numpy as np
+
+from mia_viz.case import Case
+from mia_viz.figures import images
+from mia_viz.pictures.files import load_picture
+from mia_viz.pictures.picture import PictureError
+from mia_viz.pictures.prepare import Prepared, prepare
+from mia_viz.targets import bundled
+
+PER_GROUP = 6
+GALLERY_ORDER_SEED = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Picked:
+    """The picture a visitor has chosen. group: A, B or C for bundled pictures, else None."""
+
+    name: str
+    prepared: Prepared
+    group: str | None
+
+
+@dataclass(frozen=True)
+class Choose:
+    """Components other steps and the app need."""
+
+    target: gr.Radio
+    card: gr.HTML
+    gallery: gr.Gallery
+    upload: gr.File
+    how: gr.Radio
+    chosen: gr.HTML
+    guess: gr.Radio
+    analyse: gr.Button
+    cancel: gr.Button
+    status: gr.HTML
+    hero: gr.HTML
+
+
+@lru_cache(maxsize=4)
+def gallery_indices(population: str) -> tuple[int, ...]:
+    """The pictures on show: a few of each group in one fixed random order that gives no group away."""
+    known = bundled.population(population)
+    shown = [i for group in "ABC" for i in known.indices(group, "shown")[:PER_GROUP]]
+    return tuple(int(i) for i in np.random.default_rng(GALLERY_ORDER_SEED).permutation(shown))
+
+
+def pick_bundled(population: str, index: int) -> Picked:
+    """A picture of a bundled population by its index."""
+    known = bundled.population(population)
+    picture = load_picture(known.path(index))
+    prepared = prepare(picture, picture.pixels.shape[:2], picture.pixels.shape[2])
+    return Picked(f"picture {index:04d}", prepared, known.group[index])
+
+
+def truth(picked_group: str | None, target: str) -> str | None:
+    """Whether a bundled picture was in a bundled target's training set."""
+    if picked_group is None:
+        return None
+    return "member" if picked_group == bundled.trained_group(target) else "hold-out"
+
+
+def pick_upload(file: str, how: str, size: tuple[int, int], channels: int) -> Picked:
+    """An uploaded picture, read and removed from the disk at once. Raises PictureError."""
+    try:
+        picture = load_picture(file, os.path.basename(file))
+    finally:
+        if os.path.exists(file):
+            os.unlink(file)
+    return Picked(picture.name, prepare(picture, size, channels, how), None)
+
+
+def card(target: str) -> str:
+    """The target's card."""
+    facts = bundled.manifest(target)
+    rows = {
+        "what it is": facts["description"],
+        "trained on": facts["trained_on"],
+        "size": f"{facts['parameters'] / 1e6:.1f} million parameters, pictures of {facts['picture_size']}",
+        "training": f"{facts['epoch']} passes over its pictures",
+        "runs on": "the graphics card where there is one, else the processor",
+    }
+    items = "".join(f"<dt>{escape(k)}</dt><dd>{escape(str(v))}</dd>" for k, v in rows.items())
+    return f'<div class="mv-card"><b>{escape(facts["title"])}</b><dl>{items}</dl></div>'
+
+
+def chosen_tile(picked: Picked) -> str:
+    """The picture in question, with what was done to it."""
+    note = " ".join(picked.prepared.notes) or "Taken as it is, pixel for pixel."
+    tile = images.tile(images.grey(picked.prepared.values), picked.name, "the picture in question", note)
+    return f'<div style="max-width:230px">{tile}</div>'
+
+
+def hero(case: Case) -> str:
+    """Original, hidden, restored: the evidence anyone can read."""
+    part = case.restoration
+    if part is None:
+        return ""
+    lead = "Computed just now." if case.live else "Computed beforehand for this example; press Analyse to do it live."
+    tiles = [
+        images.tile(images.grey(case.values), "The picture", "the original picture"),
+        images.tile(images.hide(case.values, part.hidden[0]), "A part is hidden", "the picture, its middle hidden"),
+        images.tile(images.grey(part.restored[0]), "What the model put there", "the picture as the model filled it in"),
+    ]
+    inner = images.strip(tiles).replace("mv-strip", "mv-strip mv-three", 1)
+    return f'<p class="mv-lead">The model never sees the hidden part. Did it know what was there?</p>{inner}<p class="mv-note">{lead}</p>'
+
+
+def build(start: Case, picked: Picked) -> Choose:
+    """Lay out the step around an already analysed case."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=320):
+            hero_view = gr.HTML(hero(start), elem_id="hero")
+        with gr.Column(scale=4, min_width=320):
+            chosen = gr.HTML(chosen_tile(picked), elem_id="chosen")
+            guess = gr.Radio(
+                ["It was trained on this picture", "It was not", "I cannot tell"],
+                label="Guess first: what do you think?",
+                elem_id="guess",
+            )
+            with gr.Row():
+                analyse = gr.Button("Analyse", variant="primary", elem_id="analyse")
+                cancel = gr.Button("Cancel", elem_id="cancel", interactive=False)
+            status = gr.HTML('<div class="mv-status"></div>', elem_id="status")
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=320):
+            gallery = gr.Gallery(
+                gallery_value("brain"),
+                label="Known pictures: press one. Whether the model was trained on it stays hidden until you ask.",
+                columns=6,
+                height=330,
+                allow_preview=False,
+                format="png",
+                buttons=[],
+                elem_id="gallery",
+            )
+        with gr.Column(scale=4, min_width=320):
+            target = gr.Radio(target_choices(), value=start.target, label="Model under question", elem_id="target")
+            card_view = gr.HTML(card(start.target), elem_id="card")
+            with gr.Accordion("Use a picture of your own", open=False):
+                how = gr.Radio(
+                    [("as it is", "exact"), ("cut to the middle and resize", "crop"), ("fit all of it", "fit")],
+                    value="exact",
+                    label="If it does not have the model's size",
+                    elem_id="how",
+                )
+                upload = gr.File(
+                    label="PNG, JPEG or TIFF; it stays on this machine",
+                    file_count="single",
+                    height=120,
+                    elem_id="upload",
+                )
+    return Choose(target, card_view, gallery, upload, how, chosen, guess, analyse, cancel, status, hero_view)
+
+
+def gallery_value(population: str) -> list[str]:
+    """Paths of the pictures on show."""
+    known = bundled.population(population)
+    return [str(known.path(i)) for i in gallery_indices(population)]
+
+
+def target_choices() -> list[tuple[str, str]]:
+    """Bundled targets as (title, name)."""
+    return [(bundled.manifest(name)["title"], name) for name in bundled.bundled_names()]
+
+
+def error_panel(error: PictureError | ValueError) -> str:
+    """A sentence about what went wrong."""
+    return f'<div class="mv-status mv-error" role="alert">{escape(str(error))}</div>'

@@ -1,0 +1,124 @@
+"""Step 3, frequency: the picture and its reconstruction taken apart by fineness, and where the model errs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+import numpy as np
+import plotly.graph_objects as go
+
+from mia_viz import engine
+from mia_viz.case import Case
+from mia_viz.figures import bands, images
+
+RINGS = 32
+ERROR_LIMIT = 0.3
+WAITING = '<p class="mv-note">Press Analyse on the first page.</p>'
+
+
+@dataclass(frozen=True)
+class Frequency:
+    """Components of the step."""
+
+    rebuilt: gr.HTML
+    split: gr.HTML
+    curve: gr.Plot
+    masks: gr.HTML
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        return [self.rebuilt, self.split, self.curve, self.masks]
+
+
+def rebuilt(case: Case) -> str:
+    """Original, noised, rebuilt, and both spectra."""
+    part = case.rebuilt
+    if part is None:
+        return WAITING
+    spectra = [bands.log_spectrum(picture) for picture in (case.values, part.rebuilt)]
+    low, high = np.percentile(spectra[0], 2), spectra[0].max()
+    tiles = [
+        images.tile(images.grey(case.values), "The picture", "the original picture"),
+        images.tile(images.grey(part.noised), f"With noise (level {part.timestep})", "the picture under noise"),
+        images.tile(images.grey(part.rebuilt), "The model's best guess", "the picture with its noise removed"),
+        images.tile(images.unsigned(spectra[0], low, high), "Spectrum of the picture", "spectrum, coarse in the middle"),
+        images.tile(images.unsigned(spectra[1], low, high), "Spectrum of the guess", "spectrum, coarse in the middle"),
+    ]
+    scale = images.scale_bar(images.SEQUENTIAL, "little", "spectra: coarse shapes in the middle, fine detail outside", "much")
+    return images.strip(tiles) + scale
+
+
+def split(case: Case) -> str:
+    """Picture, reconstruction and error in three bands."""
+    part = case.rebuilt
+    if part is None:
+        return ""
+    rows = []
+    for key, name in bands.NAMES.items():
+        edges = bands.EDGES[key]
+        original, guess = bands.band(case.values, *edges), bands.band(part.rebuilt, *edges)
+        offset = 0 if key == "low" else -1  # coarse shapes keep their grey level, detail is shown around mid-grey
+        shown = [images.grey(x if offset == 0 else x * 1.5) for x in (original, guess)]
+        error = guess - original
+        rms = float(np.sqrt((error**2).mean()))
+        upper = "and finer" if key == "high" else f"to {edges[1]:.0%}"
+        tiles = [
+            images.tile(shown[0], f"{name}: the picture", f"{name} of the picture", f"{edges[0]:.0%} {upper} of Nyquist"),
+            images.tile(shown[1], f"{name}: the guess", f"{name} of the guess"),
+            images.tile(images.signed(error, ERROR_LIMIT), "Error", f"error in this band, {rms:.3f}", f"size {rms:.3f}"),
+        ]
+        rows.append(images.strip(tiles).replace("mv-strip", "mv-strip mv-three", 1))
+    scale = images.scale_bar(images.DIVERGING, f"-{ERROR_LIMIT}", "error, one scale for all bands", f"+{ERROR_LIMIT}")
+    return f'<h3>Taken apart by fineness</h3><div class="mv-rows">{"".join(rows)}</div>{scale}'
+
+
+def masks(case: Case) -> str:
+    """The papers' filters as pictures: which frequencies, or which places, they let through."""
+    part = case.rebuilt
+    if part is None:
+        return ""
+    height, width = case.values.shape[-2:]
+    rho = np.fft.fftshift(bands.nyquist_share(height, width))
+    bins = rho * height / 2
+    patches = np.where(part.patches[0] > 0, 1.0, 0.25)
+    tiles = [
+        images.tile(images.unsigned(np.where(bins <= 5, 1.0, 0.2), 0, 1), "FreMIA", "a small bright disc", "coarse kept, fine at 20 %"),
+        images.tile(images.unsigned(((rho >= 0.15) & (rho < 0.85)) * 1.0, 0, 1), "FCRE, as a ring", "a wide ring", "15 to 85 % of Nyquist"),
+        images.tile(images.grey((case.values + 1) * patches - 1), "FCRE, as places", "middling patches bright", "8 x 8 patches neither flat nor busiest"),
+    ]  # fmt: skip
+    words = "Attacks differ in what they listen to. Bright is listened to, dark is not."
+    return f'<h3>What each method listens to</h3><p class="mv-lead">{words}</p>' + images.strip(tiles)
+
+
+def curve(case: Case) -> go.Figure | None:
+    """Error per ring against typical members and hold-outs."""
+    part = case.rebuilt
+    if part is None:
+        return None
+    query = bands.ring_energy(part.rebuilt - case.values, RINGS)
+    known = engine.reference(case.target)
+    groups = [np.empty((0, RINGS))] * 2
+    if known is not None and "loss" in known.columns:
+        energy = known.columns["loss"].energy.mean(axis=1) * part.error_gain
+        groups = [energy[known.choose(member, "calibration", (case.sha256,))] for member in (True, False)]
+    return bands.error_per_ring(bands.ring_middles(RINGS, *case.values.shape[-2:]), query, *groups)
+
+
+def render(case: Case) -> list:
+    """Values for `Frequency.outputs`."""
+    return [rebuilt(case), split(case), curve(case), masks(case)]
+
+
+def build(start: Case) -> Frequency:
+    """Lay out the step."""
+    gr.HTML(
+        '<p class="mv-lead">We added noise to the picture and asked the model to take it away again. '
+        "Where its guess is better than for pictures it never saw, it remembers.</p>"
+    )
+    rebuilt_view = gr.HTML(rebuilt(start), elem_id="rebuilt")
+    gr.HTML("<h3>Error from coarse to fine</h3>")
+    curve_view = gr.Plot(curve(start), show_label=False, elem_id="band-curve")
+    split_view = gr.HTML(split(start), elem_id="bands")
+    masks_view = gr.HTML(masks(start), elem_id="masks")
+    return Frequency(rebuilt_view, split_view, curve_view, masks_view)

@@ -1,0 +1,75 @@
+"""Theme and style sheet of the app."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+FONTS = [gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "sans-serif"]
+MONO = [gr.themes.LocalFont("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace"]
+
+THEME = gr.themes.Base(
+    primary_hue=gr.themes.colors.blue,
+    neutral_hue=gr.themes.colors.gray,
+    font=FONTS,
+    font_mono=MONO,
+    radius_size=gr.themes.sizes.radius_md,
+).set(
+    button_primary_background_fill="*primary_700",
+    button_primary_background_fill_hover="*primary_800",
+    button_primary_background_fill_dark="*primary_700",
+    button_primary_text_color="white",
+    block_border_width="0px",
+    block_shadow="none",
+    body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_300",
+)
+
+CSS = """
+.gradio-container { max-width: 1180px !important; margin: 0 auto !important; }
+.mv-head h1 { font-size: 1.75rem; margin: 0 0 .2rem; }
+.mv-head p { margin: 0; max-width: 62ch; }
+.mv-lead { max-width: 68ch; font-size: 1.05rem; }
+.mv-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(118px, 1fr)); gap: 14px; margin: .4rem 0; }
+.mv-strip.mv-wide { grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); }
+.mv-tile { margin: 0; min-width: 0; }
+.mv-px { width: 100%; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; border-radius: 6px;
+  background: #000; display: block; }
+.mv-tile figcaption { margin-top: .35rem; font-size: .95rem; line-height: 1.3; }
+.mv-note { display: block; opacity: .8; font-size: .86rem; }
+.mv-rows { display: grid; gap: 10px; }
+.mv-compare { max-width: 440px; }
+.mv-stack { position: relative; }
+.mv-stack .mv-over { position: absolute; inset: 0; clip-path: inset(0 calc(100% - var(--p)) 0 0); }
+.mv-stack b { position: absolute; top: 0; bottom: 0; left: var(--p); width: 3px; margin-left: -1.5px;
+  background: #fff; box-shadow: 0 0 0 1px #000; }
+.mv-ends { display: flex; justify-content: space-between; margin: .35rem 0 .1rem; }
+.mv-compare input { width: 100%; accent-color: #1d4ed8; height: 28px; }
+.mv-scale { display: flex; gap: 8px; align-items: center; font-size: .86rem; flex-wrap: wrap; margin: .2rem 0 .6rem; }
+.mv-scale i { width: 140px; height: 12px; border-radius: 3px; display: inline-block; }
+.mv-scale em { font-style: normal; opacity: .85; }
+.mv-card { border: 1px solid var(--border-color-primary); border-radius: 10px; padding: 12px 14px; }
+.mv-card dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 12px; margin: .4rem 0 0; font-size: .93rem; }
+.mv-card dt { opacity: .8; }
+.mv-card dd { margin: 0; overflow-wrap: anywhere; }
+.mv-answer { border-left: 6px solid var(--c, #888); padding: 6px 0 6px 16px; margin: .4rem 0; }
+.mv-answer h2 { margin: 0 0 .2rem; font-size: 1.35rem; }
+.mv-answer p { margin: .15rem 0; max-width: 68ch; }
+.mv-bar { height: 8px; background: var(--border-color-primary); border-radius: 4px; overflow: hidden; }
+.mv-bar i { display: block; height: 100%; background: #1d4ed8; transition: width .2s; }
+.mv-status { min-height: 2.6rem; }
+.mv-error { border-left: 6px solid #b45309; padding: 6px 14px; }
+.mv-table { border-collapse: collapse; width: 100%; font-size: .93rem; }
+.mv-table td, .mv-table th { text-align: left; padding: 4px 10px 4px 0; border-bottom: 1px solid var(--border-color-primary); }
+.mv-scroll { overflow-x: auto; }
+#gallery img { image-rendering: pixelated; background: #000; }
+.dark .js-plotly-plot [style*="rgb(1, 1, 1)"] { stroke: #fff !important; }
+.dark .js-plotly-plot path.point[style*="rgb(1, 1, 1)"],
+.dark .js-plotly-plot .legendpoints path[style*="rgb(1, 1, 1)"] { fill: #fff !important; }
+.js-plotly-plot text { fill: var(--body-text-color) !important; }
+footer { display: none !important; }
+@media (max-width: 640px) {
+  .mv-strip { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .mv-strip.mv-three { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 8px; }
+  .mv-head h1 { font-size: 1.4rem; }
+}
+"""
