@@ -1,7 +1,7 @@
 """The command line, `python -m mia_viz`: one subcommand per file of mia_viz.commands.
 
-Exit codes: 0 done, 2 something given cannot be used (one sentence on the error stream), 130 interrupted. Commands
-import torch only once they run, so help is shown at once.
+Exit codes: 0 done, 2 something given cannot be used (one sentence on the error stream), 130 interrupted.
+Commands import torch only once they run, so help is shown at once.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Controls: what a membership score must beat, or must not do, before it means anything.
 
-Model-free: the same attack on a target that knows nothing (eps_hat = 0, eps_hat = fresh noise), the amount of fine
-detail, the size of the file. Wrong model: the score under the twin, whose sign must flip. Chance: shuffled labels.
-Every orientation is fixed here in advance: less detail and a smaller file count as more member-like, since easy
-pictures are what error-based attacks take for members.
+Model-free: the same attack on a target that knows nothing (eps_hat = 0, eps_hat = fresh noise), the amount of
+fine detail, the size of the file. Wrong model: the score under the twin, whose sign must flip. Chance:
+shuffled labels. Every orientation is fixed here in advance: less detail and a smaller file count as more
+member-like, since easy pictures are what error-based attacks take for members.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ FINE_DETAIL = 0.4
 class Control:
     """One line under a table of results.
 
-    kind: "eps_hat = 0", "shuffled labels", ... attack: whose score, empty where none is involved. auc: on the test
-    split. flipped: for a wrong twin the share of pictures whose score is higher under the model that was trained on
-    them, else None.
+    kind: "eps_hat = 0", "shuffled labels", ... attack: whose score, empty where none is involved. auc: on the
+    test split, None where the score is not defined. flipped: for a wrong twin the share of pictures whose
+    score is higher under the model that was trained on them, else None.
     """
 
     kind: str
     attack: str
-    auc: Interval
+    auc: Interval | None
     flipped: float | None = None
 
 
@@ -91,15 +91,15 @@ def file_size(byte_sizes: np.ndarray) -> np.ndarray:
 def flipped_share(own: Scores, twin: Scores) -> float:
     """Share of pictures that score higher under the model trained on them, ties counting one half.
 
-    own: scores under this model of its members and of its twin's. twin: the same pictures, in the same order, under
-    the twin. Without memory this is one half, whatever the pictures look like.
+    own: scores under this model of its members and of its twin's. twin: the same pictures, in the same order,
+    under the twin. Without memory this is one half, whatever the pictures look like.
     """
     right = np.r_[own.members - twin.members, twin.holdouts - own.holdouts]
     return float(((right > 0) + 0.5 * (right == 0)).mean())
 
 
 def wrong_twin(attack: str, own: Scores, twin: Scores) -> tuple[Control, Control]:
-    """AUC on the two twins' members under the right model (should exceed .5) and under the wrong one (should not)."""
+    """AUC on the two twins' members under the right model (above .5 with memory) and the wrong (below)."""
     return (
         Control("members of the two twins, right model", attack, auc_interval(own)),
         Control("members of the two twins, wrong model", attack, auc_interval(twin), flipped_share(own, twin)),

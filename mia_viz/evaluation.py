@@ -1,8 +1,9 @@
 """How well scores tell members from hold-outs: ROC, AUC, low-FPR operating points, intervals. Pure numpy.
 
 Scores are 1-D arrays, larger = more member-like; a picture counts as a member when its score is at least the
-threshold. Everything is measured on one set of pictures (the test split); a threshold that claims to be usable in
-practice is chosen on another (the calibration split), and what it then does on the test split is reported.
+threshold. Everything is measured on one set of pictures (the test split); a threshold that claims to be
+usable in practice is chosen on another (the calibration split), and what it then does on the test split is
+reported.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class Roc:
-    """Empirical ROC points from (0, 0) to (1, 1); threshold[i] is reached by a share tpr[i] of the members."""
+    """Empirical ROC points from (0, 0) to (1, 1); a share tpr[i] of the members reaches threshold[i]."""
 
     fpr: np.ndarray
     tpr: np.ndarray
@@ -67,10 +68,11 @@ class Roc:
 class Metrics:
     """What one score achieves on the test split.
 
-    tpr_1, tpr_01: TPR at an FPR of at most 1 % and 0.1 %, None with fewer than 100 and 1000 hold-outs. asr_oracle:
-    best balanced accuracy over thresholds chosen on the test split itself. asr_calibrated: balanced accuracy at the
-    threshold best on calibration. fpr_at_5, tpr_at_5: rates realised by the threshold that allows 5 % false
-    positives on calibration. The last three are None without a calibration split.
+    tpr_1, tpr_01: TPR at an FPR of at most 1 % and 0.1 %, None with fewer than 100 and 1000 hold-outs.
+    asr_oracle: best balanced accuracy over thresholds chosen on the test split itself. asr_calibrated:
+    balanced accuracy at the threshold best on calibration. fpr_at_5, tpr_at_5: rates realised by the
+    threshold that allows 5 % false positives on calibration. The last three are None without a calibration
+    split.
     """
 
     auc: Interval
@@ -151,7 +153,7 @@ def _middle(values: np.ndarray) -> tuple[float, float]:
 
 
 def tpr_at(scores: Scores, fpr: float) -> float | None:
-    """Largest TPR among thresholds whose empirical FPR is at most `fpr`; None with fewer than 1/fpr hold-outs."""
+    """Largest TPR among thresholds of an FPR of at most `fpr`; None with fewer than 1/fpr hold-outs."""
     if len(scores.holdouts) < round(1 / fpr):
         return None
     return rates(scores, threshold_at(scores.holdouts, fpr))[0]
@@ -187,17 +189,17 @@ def shuffled_auc(scores: Scores, shuffles: int = RESAMPLES, seed: int = SEED) ->
     rng = np.random.default_rng(seed)
     m, n = len(scores.members), len(scores.holdouts)
     chunk, parts = max(1, CHUNK_VALUES // (m + n)), []
-    centred = Scores(scores.pooled, scores.pooled)  # every picture may be drawn as either
+    both = Scores(scores.pooled, scores.pooled)  # every picture may be drawn as either
     for start in range(0, shuffles, chunk):
         size = min(chunk, shuffles - start)
         chosen = rng.permuted(np.tile(np.arange(m + n) < m, (size, 1)), axis=1).astype(np.int64)
-        parts.append(_weighted_auc(centred, chosen, 1 - chosen))
+        parts.append(_weighted_auc(both, chosen, 1 - chosen))
     drawn = np.concatenate(parts)
     return Interval(float(drawn.mean()), *_middle(drawn))
 
 
 def measure(test: Scores, calibration: Scores | None = None) -> Metrics:
-    """All metrics of one score on the test split, with thresholds from the calibration split where there is one."""
+    """All metrics of one score on the test split, with thresholds from the calibration split, if any."""
     calibrated, at_5 = None, (None, None)
     if calibration is not None:
         calibrated = accuracy(test, best_threshold(calibration))

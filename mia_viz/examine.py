@@ -72,7 +72,13 @@ def _finding(result: Result, reference: Reference | None, sha256: str) -> Findin
         groups = [reference.scores(name, member, without=(sha256,)) for member in (False, True)]
         verdict = judge(score, *groups)
     return Finding(
-        chosen.attack.name, chosen.attack.title, score, float(result.raw[0]), result.nfe, result.seconds, verdict
+        chosen.attack.name,
+        chosen.attack.title,
+        score,
+        float(result.raw[0]),
+        result.nfe,
+        result.seconds,
+        verdict,
     )
 
 
@@ -102,7 +108,9 @@ def _with_pictures(case: Case, probe: Probe, result: Result) -> Case:
         )
     if isinstance(result.plan.attack, DRC):
         likeness = result.plan.attack.likeness(evidence, params)[0]
-        restored = Restoration(_array(evidence.observed[0]), _array(evidence.mask[0]), evidence.labels, _array(likeness))
+        restored = Restoration(
+            _array(evidence.observed[0]), _array(evidence.mask[0]), evidence.labels, _array(likeness)
+        )
         return replace(case, restoration=restored)
     return case
 

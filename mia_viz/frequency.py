@@ -53,11 +53,15 @@ class Filter:
     shape: str = ""
 
     def __post_init__(self) -> None:
-        shapes = {"none": ("",), "lowpass": ("", "disc", "square"), "band": ("", "ideal", "gaussian", "butterworth")}
+        shapes = {
+            "none": ("",),
+            "lowpass": ("", "disc", "square"),
+            "band": ("", "ideal", "gaussian", "butterworth"),
+        }
         if self.kind not in shapes:
             raise ValueError(f'There is no filter called "{self.kind}"; choose none, lowpass or band.')
         if self.shape not in shapes[self.kind]:
-            raise ValueError(f'A {self.kind} filter has the shapes {", ".join(shapes[self.kind][1:])}.')
+            raise ValueError(f"A {self.kind} filter has the shapes {', '.join(shapes[self.kind][1:])}.")
         if not 0 <= self.s <= 1 or not self.r >= 0:
             raise ValueError("A low-pass filter needs r of at least 0 and s between 0 and 1.")
         if not 0 <= self.lo < self.hi:
@@ -83,7 +87,8 @@ class Filter:
     def __str__(self) -> str:
         if self.kind == "none":
             return "none"
-        numbers = f"r={self.r:g},s={self.s:g}" if self.kind == "lowpass" else f"lo={self.lo:g},hi={self.hi:g}"
+        names = ("r", "s") if self.kind == "lowpass" else ("lo", "hi")
+        numbers = ",".join(f"{name}={_exact(getattr(self, name))}" for name in names)
         return f"{self.kind}:{numbers}" + (f",shape={self.shape}" if self.shape else "")
 
     def mask(self, height: int, width: int) -> Tensor:
@@ -97,11 +102,12 @@ class Filter:
     def _lowpass(self, height: int, width: int) -> Tensor:
         if self.shape != "square":
             inside = radius_bins(height, width) <= self.r
-            return torch.where(inside, 1.0, self.s).double()
+            return torch.full(inside.shape, self.s, dtype=torch.float64).masked_fill(inside, 1.0)
         rows = torch.fft.fftfreq(height, dtype=torch.float64) * height
         columns = torch.fft.fftfreq(width, dtype=torch.float64) * width
         side = [(axis >= -self.r) & (axis < self.r) for axis in (rows, columns)]
-        mask = torch.where(side[0][:, None] & side[1][None, :], 1.0, self.s).double()
+        inside = side[0][:, None] & side[1][None, :]
+        mask = torch.full(inside.shape, self.s, dtype=torch.float64).masked_fill(inside, 1.0)
         # The published square is shifted by one bin, hence not symmetric; taking the real part of the inverse
         # transform, as that code does, equals averaging the mask with its point reflection.
         return (mask + torch.roll(mask.flip(0, 1), (1, 1), (0, 1))) / 2
@@ -121,6 +127,12 @@ class Filter:
         height, width = images.shape[-2:]
         half = self.mask(height, width)[:, : width // 2 + 1].to(images.device, images.dtype)
         return torch.fft.irfft2(torch.fft.rfft2(images) * half, s=(height, width))
+
+
+def _exact(number: float) -> str:
+    """The shortest text that reads back as the same number, so that no two filters share a name."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(float(number))
 
 
 def _soft_step(rho: Tensor, edge: float, kind: str) -> Tensor:

@@ -61,6 +61,10 @@ class Progress:
         self.done += evaluations
         if self.listener is not None:
             self.listener(self)
+        self.check()
+
+    def check(self) -> None:
+        """Raise Cancelled if asked to stop."""
         if self.cancel.is_set():
             raise Cancelled
 
@@ -159,6 +163,7 @@ class Probe:
         """
         parts, start = [], 0
         while start < len(x_t):
+            self.progress.check()
             part = x_t[start : start + self.batch]
             levels = timesteps if isinstance(timesteps, int) else timesteps[start : start + self.batch]
             try:

@@ -156,26 +156,41 @@ def save(reference: Reference, file: Path) -> None:
 
 
 def load(file: Path) -> Reference:
-    """Read a reference. Raises ValueError with one sentence when it is missing, damaged or of another format."""
+    """Read a reference. Raises ReferenceFileError with one sentence when it is missing, damaged or of another format."""
     if not file.is_file():
         raise ReferenceFileError("There is no reference for this model.")
     try:
         with safe_open(file, framework="numpy") as opened:
             facts = json.loads((opened.metadata() or {})["reference"])
-            columns = {
-                name: Column(
-                    extra["settings"],
-                    opened.get_tensor(f"{name}/score"),
-                    opened.get_tensor(f"{name}/raw"),
-                    opened.get_tensor(f"{name}/energy").astype(np.float64),
-                    extra["nfe"],
+            if facts["format"] != FORMAT:
+                raise ReferenceFileError(
+                    "The reference file was written by another version of MIA-Viz; build it again."
                 )
-                for name, extra in facts["attacks"].items()
-            }
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
+            reference = _from_facts(facts, opened)
+    except ReferenceFileError:
+        raise
+    except (SafetensorError, LookupError, ValueError, TypeError, AttributeError, OSError) as error:
         raise ReferenceFileError("The reference file is damaged or not a MIA-Viz reference.") from error
-    if facts["format"] != FORMAT:
-        raise ReferenceFileError("The reference file was written by another version of MIA-Viz; build it again.")
+    count = len(reference.image_sha256)
+    parts = [reference.names, reference.member, reference.split]
+    parts += [part for c in reference.columns.values() for part in (c.score, c.raw, c.energy)]
+    if any(len(part) != count for part in parts):
+        raise ReferenceFileError("The reference file is damaged: its lists are not equally long.")
+    return reference
+
+
+def _from_facts(facts: dict, opened: safe_open) -> Reference:
+    """A Reference from the facts of an open file and its tensors."""
+    columns = {
+        name: Column(
+            extra["settings"],
+            opened.get_tensor(f"{name}/score"),
+            opened.get_tensor(f"{name}/raw"),
+            opened.get_tensor(f"{name}/energy").astype(np.float64),
+            extra["nfe"],
+        )
+        for name, extra in facts["attacks"].items()
+    }
     return Reference(
         facts["target"],
         facts["weights_sha256"],

@@ -8,6 +8,7 @@ x0_hat <- A+ y + (I - A+ A) x0_hat. Every walk starts from pure noise, so nothin
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -92,11 +93,9 @@ def restore(probe: Probe, tasks: Sequence[Task], levels: int, start: int, resamp
     return torch.cat(parts)
 
 
-def _restore_group(
-    probe: Probe, tasks: Sequence[Task], rows: slice, timesteps: list[int], resamplings: int
-) -> Tensor:
+def _restore_group(probe: Probe, tasks: Sequence[Task], rows: slice, timesteps: list[int], resamplings: int) -> Tensor:
     """RePaint and DDNM walk of some of the images, (n, K, C, H, W)."""
-    moves = list(zip(timesteps, timesteps[1:], strict=False))
+    moves = list(itertools.pairwise(timesteps))
     count = 2 * len(moves) * resamplings + 1
     noises = torch.stack([probe.noise_sequence(FIRST_DRAW + k, count, rows) for k in range(len(tasks))], dim=1)
     x_0 = probe.x_0[rows]

@@ -81,7 +81,9 @@ def _pad_symmetric(x: Tensor, width: int) -> Tensor:
 
 def ssim(a: Tensor, b: Tensor, data_range: float = 2.0) -> Tensor:
     """Mean structural similarity per image, (B, C, H, W) -> (B,) float64; the border of 5 pixels is left out,
-    as scikit-image does, so sides must exceed 10 pixels."""
+    as scikit-image does. Raises ValueError unless both sides exceed 10 pixels."""
+    if min(a.shape[-2:]) <= 10:
+        raise ValueError("Structural similarity needs pictures of more than 10 pixels a side.")
     return ssim_map(a, b, data_range)[..., 5:-5, 5:-5].mean(dim=(1, 2, 3))
 
 

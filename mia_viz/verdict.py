@@ -53,7 +53,7 @@ class Verdict:
 def judge(score: float, holdouts: np.ndarray, members: np.ndarray | None = None) -> Verdict:
     """Place one score among hold-outs (n,) and, where known, members. Raises ValueError without hold-outs."""
     n = len(holdouts)
-    if n == 0 or not np.isfinite(score):
+    if n == 0 or not np.isfinite(score) or np.isnan(holdouts).any():
         raise ValueError("A verdict needs a finite score and at least one picture the model never saw.")
     at_least = int((holdouts >= score).sum())
     p_value = (1 + at_least) / (n + 1)
@@ -70,19 +70,25 @@ def zone(p_value: float) -> str:
     return "ordinary" if p_value > ORDINARY else "inconclusive"
 
 
-def combine(scores: Mapping[str, float], holdouts: Mapping[str, np.ndarray], members: Mapping[str, np.ndarray]) -> Verdict:
+def combine(
+    scores: Mapping[str, float], holdouts: Mapping[str, np.ndarray], members: Mapping[str, np.ndarray]
+) -> Verdict:
     """One verdict from several attacks, fixed beforehand: the mean rank over all of them.
 
     For each attack the picture and the n hold-outs are ranked together; ranks are averaged over attacks and the
     picture's average is placed among the hold-outs'. Treating the picture like any hold-out keeps the p-value valid,
     which picking the best attack afterwards would not. All hold-out arrays list the same pictures in the same order.
     """
-    pooled = np.mean([rankdata(np.append(holdouts[name], scores[name])) for name in scores], axis=0)
-    inside = np.zeros(len(members[next(iter(scores))]))
-    for name in scores:
-        ordered = np.sort(holdouts[name])
-        inside += (np.searchsorted(ordered, members[name], side="right") + 1) / len(scores)
+    # Sums of half-integer ranks are exact, so equal mean ranks stay equal.
+    pooled = np.sum([rankdata(np.append(holdouts[name], scores[name])) for name in scores], axis=0)
+    inside = np.sum([_rank_among(members[name], holdouts[name]) for name in scores], axis=0)
     return judge(float(pooled[-1]), pooled[:-1], inside)
+
+
+def _rank_among(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The rank each value would have if it alone joined the others; ties share the middle rank, as in `rankdata`."""
+    ordered = np.sort(others)
+    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / 2 + 1
 
 
 SENTENCES = {

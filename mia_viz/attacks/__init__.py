@@ -1,15 +1,15 @@
 """Every attack, one file each; importing this package registers them all."""
 
 from mia_viz.attacks import (  # noqa: F401
-    loss,
     drc,
     fcre,
+    loss,
     noise_aggregation,
-    sima,
-    pia,
-    secmi,
     pfami,
+    pia,
     rediffuse,
+    secmi,
+    sima,
 )
 from mia_viz.attacks.attack import Attack, Evidence, Params, get, names, register
 

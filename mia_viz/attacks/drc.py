@@ -49,7 +49,9 @@ class DRC(Attack):
         levels: int = parameter(25, "noise levels walked", 5, 200, 1)
         start: int = parameter(980, "level of pure noise the walk starts from", 500, 999, 1)
         resamplings: int = parameter(4, "times every move is repeated", 1, 20, 1)
-        compare: str = parameter("correlation", "likeness inside the hidden part", choices=("correlation", "rms", "ssim"))
+        compare: str = parameter(
+            "correlation", "likeness inside the hidden part", choices=("correlation", "rms", "ssim")
+        )
         aggregate: str = parameter("mean", "how restorations are put together", choices=("mean", "median", "agree"))
         agree_at: float = parameter(0.7, "likeness from which a restoration counts as agreeing", -1.0, 1.0, 0.05)
 
@@ -69,6 +71,10 @@ class DRC(Attack):
         names = task_names(params.tasks)
         if "colour" in names and probe.x_0.shape[1] == 1:
             raise ValueError("A grey picture has no colour to restore; leave the colour task out.")
+        for name in names:
+            factor = int(name.removeprefix("sr")) if name.startswith("sr") else 1
+            if any(side % factor for side in probe.x_0.shape[2:]):
+                raise ValueError(f"Sides of this model's pictures are no multiple of {factor}; leave {name} out.")
         chosen = [names[i % len(names)] for i in range(params.restorations)]
         return [build_task(n, probe.x_0, params.ratio, probe.seed, probe.keys, i) for i, n in enumerate(chosen)]
 

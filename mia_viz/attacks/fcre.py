@@ -21,6 +21,7 @@ from mia_viz.attacks.secmi import up_and_down
 from mia_viz.frequency import NONE, Filter, patch_mask
 from mia_viz.probe import Probe, State
 from mia_viz.scoring import masked_rms, ssim
+from mia_viz.targets.target import Target
 
 
 @register
@@ -36,7 +37,9 @@ class FCRE(Attack):
     class Params(Params):
         t: int = parameter(100, "level of the two states compared", 1, 900, 1)
         stride: int = parameter(10, "inversion step", 1, 100, 1)
-        variant: str = parameter("v1", "v1 patches, v2 deeper walk and patches, v3 FFT annulus", choices=("v1", "v2", "v3"))
+        variant: str = parameter(
+            "v1", "v1 patches, v2 deeper walk and patches, v3 FFT annulus", choices=("v1", "v2", "v3")
+        )
         lo: float = parameter(0.15, "lower cut: share of patches, or of Nyquist for v3", 0.0, 1.4, 0.01)
         hi: float = parameter(0.85, "upper cut", 0.0, 1.5, 0.01)
         depth: int = parameter(100, "v2: levels walked beyond t and back", 10, 500, 10)
@@ -52,6 +55,10 @@ class FCRE(Attack):
         there_and_back = 2 * -(-params.depth // params.stride) if params.variant == "v2" else 2
         return up + there_and_back + params.ssim
 
+    def unusable(self, target: Target) -> str:
+        size = min(target.shape[1:])
+        return "" if size >= 16 else "This model's pictures are too small to be cut into patches of 8 x 8 pixels."
+
     def collect(self, probe: Probe, params: Params) -> Evidence:
         x_t, returned = self._pair(probe, params)
         pairs = [(returned.x, x_t.x)]
@@ -61,14 +68,17 @@ class FCRE(Attack):
             labels.append("rebuilt picture")
         mask = None
         if params.variant != "v3":
-            mask = stack([patch_mask(probe.x_0, params.lo, params.hi)] + [torch.ones_like(probe.x_0[:, :1])] * params.ssim)
+            mask = stack(
+                [patch_mask(probe.x_0, params.lo, params.hi)] + [torch.ones_like(probe.x_0[:, :1])] * params.ssim
+            )
         observed, expected = (stack([pair[i] for pair in pairs]) for i in (0, 1))
         return Evidence(observed, expected, tuple(labels), (params.t,) * len(pairs), "mixed", mask)
 
     def _pair(self, probe: Probe, params: Params) -> tuple[State, State]:
         if params.variant != "v2":
             return up_and_down(probe, params.t, params.stride)
-        levels = list(range(params.t, params.t + params.depth + 1, params.stride))
+        deepest = params.t + params.depth
+        levels = [*range(params.t, deepest, params.stride), deepest]
         x_t = probe.invert(params.t, params.stride)
         deep = probe.walk(x_t, levels[1:])[-1]
         return x_t, probe.walk(deep, levels[-2::-1])[-1]

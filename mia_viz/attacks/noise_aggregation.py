@@ -66,7 +66,9 @@ class NoiseAggregation(Attack):
         k: int = parameter(5, "predictions compared", 2, 20, 1)
         step: int = parameter(10, "levels between two predictions", 1, 100, 1)
         function: str = parameter("l2", "how dispersion is measured", choices=FUNCTIONS)
-        inject: str = parameter("schedule", "noise as the schedule has it, or a fixed 0.1", choices=("schedule", "fixed"))
+        inject: str = parameter(
+            "schedule", "noise as the schedule has it, or a fixed 0.1", choices=("schedule", "fixed")
+        )
         draws: int = parameter(1, "injections averaged over (1 as published)", 1, 16, 1)
 
         def __post_init__(self) -> None:
@@ -91,7 +93,9 @@ class NoiseAggregation(Attack):
         observed = stack([clouds[i][draw] for draw in range(params.draws) for i in range(params.k)])
         per_draw = observed.unflatten(1, (params.draws, params.k))
         expected = per_draw.mean(dim=2, keepdim=True).expand_as(per_draw).flatten(1, 2)
-        labels = tuple(f"t = {t}" if params.draws == 1 else f"draw {d}, t = {t}" for d in range(params.draws) for t in levels)
+        labels = tuple(
+            f"t = {t}" if params.draws == 1 else f"draw {d}, t = {t}" for d in range(params.draws) for t in levels
+        )
         return Evidence(observed, expected, labels, tuple(levels) * params.draws, "noise")
 
     def statistic(self, evidence: Evidence, params: Params, chosen: Filter = NONE) -> Tensor:

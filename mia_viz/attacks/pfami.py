@@ -1,11 +1,13 @@
 """PFAMI: probabilistic fluctuation (Fu W. et al. 2023, arXiv 2308.12143).
 
 Members sit at a local minimum of the loss: F(x) = mean_{t,j} ( L_t(crop_j(x)) - L_t(x) ) / L_t(x), the neighbours
-being centre crops scaled back. `relative=false` leaves the division out, as the SimA authors' re-implementation does.
+being centre crops scaled back. Published code leaves the division out (`relative=false`). Where a crop cannot sit in
+the middle, MIA-Gen rounds its corner to the nearest pixel and the SimA authors' code rounds it down (`corner`).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -18,13 +20,21 @@ from mia_viz.probe import Probe, State
 from mia_viz.scoring import sum_squares
 
 
-def centre_crop(images: Tensor, share: float) -> Tensor:
-    """The central window of `share` of each side, scaled back to full size (bilinear, antialiased)."""
-    height, width = images.shape[-2:]
+def window(height: int, width: int, share: float, corner: str = "round") -> tuple[int, int, int, int]:
+    """(top, left, rows, columns) of the central window with `share` of each side.
+
+    corner: "round" (half to even) or "floor", where the window's corner falls between two pixels.
+    """
     rows, columns = int(height * share), int(width * share)
-    top, left = round((height - rows) / 2), round((width - columns) / 2)
-    window = images[..., top : top + rows, left : left + columns]
-    return functional.interpolate(window, size=(height, width), mode="bilinear", antialias=True, align_corners=False)
+    place = math.floor if corner == "floor" else round
+    return place((height - rows) / 2), place((width - columns) / 2), rows, columns
+
+
+def crop(images: Tensor, place: tuple[int, int, int, int]) -> Tensor:
+    """A window (top, left, rows, columns) scaled back to full size (bilinear, antialiased)."""
+    top, left, rows, columns = place
+    part = images[..., top : top + rows, left : left + columns]
+    return functional.interpolate(part, size=images.shape[-2:], mode="bilinear", antialias=True, align_corners=False)
 
 
 @register
@@ -42,6 +52,7 @@ class PFAMI(Attack):
         t_step: int = parameter(50, "distance of the noise levels", 10, 200, 10)
         crops: int = parameter(10, "number of cropped copies", 1, 10, 1)
         relative: bool = parameter(True, "divide by the loss of the uncropped picture (as published)")
+        corner: str = parameter("round", "a crop's corner between two pixels", choices=("round", "floor"))
 
     def levels(self, params: Params) -> list[int]:
         return list(range(0, params.t_max + 1, params.t_step))
@@ -53,7 +64,9 @@ class PFAMI(Attack):
         levels = self.levels(params)
         shares = torch.linspace(0.95, 0.70, 10).tolist()[: params.crops] if params.crops > 1 else [0.811]
         copies = [probe.clean()]
-        copies += [probe.picture(centre_crop(probe.x_0, s), ("crop", round(s, 4))) for s in shares]
+        for share in shares:
+            place = window(*probe.x_0.shape[-2:], share, params.corner)
+            copies.append(probe.picture(crop(probe.x_0, place), ("crop", place)))
         draws = [len(levels) * k + j for k in range(len(copies)) for j in range(len(levels))]
         states: list[State] = [
             probe.noised(t, len(levels) * k + j, of=copy) for k, copy in enumerate(copies) for j, t in enumerate(levels)

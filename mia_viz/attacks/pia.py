@@ -22,14 +22,16 @@ from mia_viz.scoring import error
 
 def unit_noise(e_0: Tensor) -> Tensor:
     """e_0 scaled per image so that its mean absolute value is sqrt(2/pi)."""
-    return e_0 * math.sqrt(2 / math.pi) / e_0.abs().mean(dim=(1, 2, 3), keepdim=True)
+    return e_0 * math.sqrt(2 / math.pi) / e_0.abs().mean(dim=(1, 2, 3), keepdim=True).clamp(min=1e-12)
 
 
 @register
 class PIA(Attack):
     name = "pia"
     title = "PIA (proximal initialisation)"
-    paper = "Kong et al.: An Efficient Membership Inference Attack for the Diffusion Model by Proximal Initialization, 2024"
+    paper = (
+        "Kong et al.: An Efficient Membership Inference Attack for the Diffusion Model by Proximal Initialization, 2024"
+    )
     url = "https://arxiv.org/abs/2305.18355"
     idea = "Noise the picture with the model's own idea of its noise; a model that knows it finds that noise again."
     member_is = "lower"

@@ -1,1 +1,1 @@
-"""One subcommand per file: `add` declares its flags, `run` does the work and prints; torch is imported inside `run`."""
+"""One subcommand per file: `add` declares its flags, `run` works and prints; torch loads inside `run`."""

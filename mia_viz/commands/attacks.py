@@ -68,8 +68,10 @@ def facts() -> list[AttackFacts]:
     for name in names():
         attack = get(name)
         parameters = tuple(_parameter(item) for item in dataclasses.fields(attack.Params))
-        texts = {key: getattr(attack, key) for key in ("title", "access", "assumes", "paper", "url", "idea", "member_is")}
-        found.append(AttackFacts(name=name, nfe=attack.evaluations(attack.Params()), parameters=parameters, **texts))
+        words = ("title", "access", "assumes", "paper", "url", "idea", "member_is")
+        texts = {word: getattr(attack, word) for word in words}
+        nfe = attack.evaluations(attack.Params())
+        found.append(AttackFacts(name=name, nfe=nfe, parameters=parameters, **texts))
     return found
 
 
@@ -80,6 +82,12 @@ def _parameter(item: dataclasses.Field) -> ParameterFacts:
 
 def render(attack: AttackFacts) -> str:
     """One attack as a paragraph and a table of its parameters."""
-    head = f"{attack.name}: {attack.title} ({attack.access}, {attack.nfe} NFE)\n  {attack.idea}\n  {attack.paper}, {attack.url}"
+    lines = [
+        f"{attack.name}: {attack.title} ({attack.access}, {attack.nfe} NFE)",
+        f"  {attack.idea}",
+        f"  {attack.paper}, {attack.url}",
+    ]
     rows = [[f"  {attack.name}.{p.name}", str(p.default), p.range, p.help] for p in attack.parameters]
-    return f"{head}\n{table(('  parameter', 'default', 'range', 'what it is'), rows, left=4)}" if rows else head
+    if rows:
+        lines.append(table(("  parameter", "default", "range", "what it is"), rows, left=4))
+    return "\n".join(lines)

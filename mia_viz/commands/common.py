@@ -1,4 +1,4 @@
-"""What several commands share: flags, the way from flags to targets and plans, tables, files. Free of torch."""
+"""What several commands share: flags, from flags to targets and plans, tables, files. Free of torch."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def settings_by_attack(texts: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def choose(attack_list: str, settings: Sequence[str], filter_text: str, target: Target) -> Choice:
-    """The plans of the flags. Raises ValueError for unknown names and for a named attack that cannot be used."""
+    """The plans of the flags. Raises ValueError for unknown names and a named attack that cannot be used."""
     from mia_viz.analysis import plan
     from mia_viz.attacks import names
     from mia_viz.frequency import Filter
@@ -164,8 +164,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     lines = []
     for row in (header, ["-" * width for width in widths], *rows):
-        cells = [c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
-        lines.append("  ".join(cells).rstrip())
+        padded = [f"{cell:{'<' if i < left else '>'}{widths[i]}}" for i, cell in enumerate(row)]
+        lines.append("  ".join(padded).rstrip())
     return "\n".join(lines)
 
 

@@ -55,9 +55,9 @@ class Subject:
 class Row:
     """One attack's answer about one picture.
 
-    score: larger = more member-like. raw: the published statistic. Either is None where it is not finite. nfe:
-    evaluations per picture of this attack by itself. seconds: wall time per picture in this run, in which attacks
-    share answers. p_value: None where no reference fits.
+    score: larger = more member-like. raw: the published statistic. Either is None where it is not finite.
+    nfe: evaluations per picture of this attack by itself. seconds: wall time per picture in this run, in
+    which attacks share answers. p_value: None where no reference fits.
     """
 
     image: str
@@ -107,7 +107,10 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="what names a picture to the noise generator: its pixels, or its place in the list",
     )
     parser.add_argument(
-        "--reference", type=Path, metavar="FILE", help="a reference you built in the same precision for p-values"
+        "--reference",
+        type=Path,
+        metavar="FILE",
+        help="a reference you built in the same precision for p-values",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write a list of results")
     parser.set_defaults(run=run)
@@ -160,9 +163,7 @@ def known_pictures(arguments: argparse.Namespace, target: Target) -> Known:
     return Known(found)
 
 
-def score(
-    target: Target, subjects: Sequence[Subject], plans: Sequence[Plan], seed: int, known: Known
-) -> list[Row]:
+def score(target: Target, subjects: Sequence[Subject], plans: Sequence[Plan], seed: int, known: Known) -> list[Row]:
     """Every plan on every picture, in the order given; BATCH pictures share one Probe."""
     from mia_viz.analysis import run as run_plan
     from mia_viz.probe import Probe, image_keys
@@ -179,7 +180,9 @@ def score(
             result = run_plan(probe, chosen)
             numbers = list(zip(result.score.tolist(), result.raw.tolist(), strict=True))
             seconds = result.seconds / len(batch)
-            columns.append([_row(target, chosen, s, n, seconds, seed, known) for s, n in zip(batch, numbers, strict=True)])
+            columns.append(
+                [_row(target, chosen, s, n, seconds, seed, known) for s, n in zip(batch, numbers, strict=True)]
+            )
         rows += [row for picture in zip(*columns, strict=True) for row in picture]
     return rows
 
@@ -215,7 +218,7 @@ def _row(
 
 
 def p_value(value: float | None, chosen: Plan, pixels_sha256: str, known: Known) -> float | None:
-    """The share of never-trained pictures that score at least this high, counting this one; None without any."""
+    """Share of never-trained pictures that score at least this high, counting this one; None without any."""
     from mia_viz.verdict import judge
 
     if value is None or known.reference is None or not known.reference.fits(chosen):
@@ -227,17 +230,16 @@ def p_value(value: float | None, chosen: Plan, pixels_sha256: str, known: Known)
 
 def render(rows: Sequence[Row], choice: Choice, known: Known) -> str:
     """The table for people, with the remarks under it."""
-    cells = [
-        [row.image, row.attack, short(row.score, 6), short(row.raw, 6), short(row.p_value, 3), short(row.nfe)]
-        + [short(row.seconds, 3)]
-        for row in rows
-    ]
+    cells = []
+    for row in rows:
+        numbers = (short(row.score, 6), short(row.raw, 6), short(row.p_value, 3))
+        cells.append([row.image, row.attack, *numbers, short(row.nfe), short(row.seconds, 3)])
     lines = [table(("image", "attack", "score", "raw", "p", "NFE", "s/image"), cells, left=2), ""]
-    lines.append("Larger scores are more member-like; p is the share of never-trained pictures scoring as high.")
+    lines.append("Larger scores are more member-like.")
     if known.reference is None:
         lines.append(f"No p-values: {known.reason}.")
-    elif any(row.p_value is None for row in rows):
-        lines.append("A dash for p: the reference has no hold-outs scored with exactly these settings.")
+    else:
+        lines.append("p: share of never-trained pictures that score as high; - where the reference has none.")
     lines += choice.skipped
     lines += dict.fromkeys(f"{row.image}: {note}" for row in rows for note in row.notes)
     return "\n".join(lines)

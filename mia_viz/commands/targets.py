@@ -12,7 +12,7 @@ from mia_viz.commands.common import open_target, table
 
 @dataclass(frozen=True)
 class TargetFacts:
-    """One bundled target; members: pictures it was trained on; reference: attacks with a bundled reference."""
+    """One bundled target; members: pictures trained on; reference: attacks with a bundled reference."""
 
     name: str
     title: str
@@ -40,11 +40,11 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps([dataclasses.asdict(target) for target in found], indent=1))
         return
-    rows = [
-        [t.name, t.title, "x".join(map(str, t.shape)), f"{t.parameters:,}", str(t.epoch or "-"), str(t.members)]
-        + [t.twin or "-", ", ".join(t.reference) or "-"]
-        for t in found
-    ]
+    rows = []
+    for t in found:
+        shape, reference = "x".join(map(str, t.shape)), ", ".join(t.reference)
+        counts = (f"{t.parameters:,}", str(t.epoch or "-"), str(t.members))
+        rows.append([t.name, t.title, shape, *counts, t.twin or "-", reference or "-"])
     header = ("name", "title", "shape", "parameters", "epoch", "members", "twin", "reference")
     print(table(header, rows, left=2) if rows else "No models are bundled with this copy.")
 

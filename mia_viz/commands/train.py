@@ -1,4 +1,4 @@
-"""`train`: train a small pixel diffusion model on a folder of pictures, with the recipe of the bundled ones."""
+"""`train`: train a small pixel diffusion model on a folder of pictures, as the bundled ones were."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("train", help="train a small model of your own", description=__doc__)
-    parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="PNG or JPEG pictures of one size")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the model; a run there goes on")
-    parser.add_argument("--members", type=index_range, metavar="FIRST:END", help="trained on (default: all)")
-    parser.add_argument("--holdouts", type=index_range, metavar="FIRST:END", help="watched only (default: none)")
+    parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="PNG or JPEG, of one size")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a run there is continued")
+    parser.add_argument("--members", type=index_range, metavar="FIRST:END", help="default: all pictures")
+    parser.add_argument("--holdouts", type=index_range, metavar="FIRST:END", help="watched; default: none")
     for item in _recipe_fields():
         flag = f"--{item.name.replace('_', '-')}"
         shown = ",".join(map(str, item.default)) if isinstance(item.default, tuple) else item.default
@@ -105,7 +105,7 @@ def read_images(folder: Path, levels: int) -> Images:
     height, width = images.pixels.shape[2:]
     if height != width or height % 2 ** (levels - 1):
         raise ValueError(
-            f"A network of {levels} levels needs square pictures whose side is a multiple of {2 ** (levels - 1)}; "
-            f"these are {width} x {height}."
+            f"A network of {levels} levels needs square pictures with sides that are multiples of "
+            f"{2 ** (levels - 1)}; these are {width} x {height}."
         )
     return images

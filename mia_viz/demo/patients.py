@@ -223,9 +223,7 @@ def _add_lesions(
     return picture, count
 
 
-def _lesion_radius(
-    shape: tuple[int, ...], seat: np.ndarray, pixel_mm: float, rng: np.random.Generator
-) -> np.ndarray:
+def _lesion_radius(shape: tuple[int, ...], seat: np.ndarray, pixel_mm: float, rng: np.random.Generator) -> np.ndarray:
     """Distance in mm (side, side) from a lesion centre, squeezed and roughened into an irregular shape."""
     rows, columns = (np.indices(shape) - seat[:, None, None]) * pixel_mm
     angle, squeeze = rng.uniform(0.0, np.pi), rng.uniform(0.8, 1.25)

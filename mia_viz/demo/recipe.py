@@ -16,10 +16,11 @@ class Recipe:
     """Everything that decides the weights, apart from the images.
 
     Attributes:
-        members, holdouts: half-open index ranges into the sorted images; hold-outs are watched, never trained on.
-        epochs: passes over the members. batch: images per step. learning_rate: AdamW, after `warmup` steps;
-        falls linearly to zero over the last `decay_share` of the run. ema: decay of the averaged weights.
-        channels: UNet widths, finest level first. keep_epochs: training ages to keep as targets of their own.
+        members, holdouts: half-open index ranges into the sorted images; hold-outs are watched, never trained
+        on. epochs: passes over the members. batch: images per step. learning_rate: AdamW, after `warmup`
+        steps; falls linearly to zero over the last `decay_share` of the run. ema: decay of the averaged
+        weights. channels: UNet widths, finest level first. keep_epochs: training ages to keep as targets of
+        their own.
     """
 
     members: tuple[int, int]

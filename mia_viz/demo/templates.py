@@ -111,9 +111,7 @@ def bend(points: np.ndarray, rng: np.random.Generator, spacing_mm: float, streng
     return strength * spacing_mm * np.stack([_smooth_field(points, rng, spacing_mm) for _ in range(3)])
 
 
-def sample_tissues(
-    templates: Templates, points: np.ndarray, anatomy: Anatomy, rng: np.random.Generator
-) -> Tissues:
+def sample_tissues(templates: Templates, points: np.ndarray, anatomy: Anatomy, rng: np.random.Generator) -> Tissues:
     """Tissue fractions, each shaped (...), of one patient at MNI coordinates `points` (3, ...) in mm."""
 
     def read(volume: np.ndarray, where: np.ndarray, mode: str = "constant") -> np.ndarray:
@@ -136,9 +134,7 @@ def sample_tissues(
     return Tissues(grey, white, fluid, fat, soft, inside)
 
 
-def _brain_points(
-    points: np.ndarray, distance: np.ndarray, anatomy: Anatomy, rng: np.random.Generator
-) -> np.ndarray:
+def _brain_points(points: np.ndarray, distance: np.ndarray, anatomy: Anatomy, rng: np.random.Generator) -> np.ndarray:
     """Template coordinates (3, ...) of the brain: folds moved, ventricles grown, all shrunk by atrophy."""
     # The fine warps fade out towards the skull, so that they move gyri and never push them through it.
     depth = np.clip(-distance / 14.0, 0.0, 1.0)

@@ -246,7 +246,9 @@ class _AveragedWeights:
 
 def progress_line(row: dict[str, float | None], recipe: Recipe) -> str:
     """Epoch and what `Training.measure` found, for the log."""
-    line = f"epoch {row['epoch']:.0f}/{recipe.epochs}  t={AUC_TIMESTEP}: members {row[f'member_loss_{AUC_TIMESTEP}']:.4f}"
+    line = (
+        f"epoch {row['epoch']:.0f}/{recipe.epochs}  t={AUC_TIMESTEP}: members {row[f'member_loss_{AUC_TIMESTEP}']:.4f}"
+    )
     if row["auc"] is not None:
         line += f" hold-outs {row[f'holdout_loss_{AUC_TIMESTEP}']:.4f} AUC {row['auc']:.3f}"
     return line

@@ -44,7 +44,11 @@ def ring_middles(bands: int, height: int, width: int) -> np.ndarray:
 
 
 def error_per_ring(
-    share: np.ndarray, query: np.ndarray, members: np.ndarray, holdouts: np.ndarray, name: str = "this picture"
+    share: np.ndarray,
+    query: np.ndarray,
+    members: np.ndarray,
+    holdouts: np.ndarray,
+    name: str = "this picture",
 ) -> go.Figure:
     """Error per frequency ring on a log scale: the query (bands,) against members and hold-outs (n, bands).
 
@@ -58,22 +62,24 @@ def error_per_ring(
         if len(rows) == 0:
             continue
         low, middle, high = np.percentile(np.maximum(rows, 1e-9), (25, 50, 75), axis=0)
-        figure.add_scatter(x=share, y=high, mode="lines", line=dict(width=0), showlegend=False, hoverinfo="skip")
+        figure.add_scatter(x=share, y=high, mode="lines", line={"width": 0}, showlegend=False, hoverinfo="skip")
         figure.add_scatter(
-            x=share, y=low, mode="lines", line=dict(width=0), fill="tonexty", fillcolor=faded(colour, 0.18),
+            x=share, y=low, mode="lines", line={"width": 0}, fill="tonexty", fillcolor=faded(colour, 0.18),
             showlegend=False, hoverinfo="skip",
         )  # fmt: skip
         figure.add_scatter(
-            x=share, y=middle, mode="lines+markers", name=f"typical picture {label}", line=dict(color=colour, width=2),
-            marker=dict(symbol=symbol, size=5), hovertemplate="%{y:.3g}<extra>" + label + "</extra>",
+            x=share, y=middle, mode="lines+markers", name=f"typical picture {label}", line={"color": colour, "width": 2},
+            marker={"symbol": symbol, "size": 5}, hovertemplate="%{y:.3g}<extra>" + label + "</extra>",
         )  # fmt: skip
     figure.add_scatter(
-        x=share, y=np.maximum(query, 1e-9), mode="lines+markers", name=name, line=dict(color=QUERY, width=2, dash="dot"),
-        marker=dict(symbol="diamond", size=7, color=QUERY), hovertemplate="%{y:.3g}<extra>" + name + "</extra>",
+        x=share, y=np.maximum(query, 1e-9), mode="lines+markers", name=name, line={"color": QUERY, "width": 2, "dash": "dot"},
+        marker={"symbol": "diamond", "size": 7, "color": QUERY}, hovertemplate="%{y:.3g}<extra>" + name + "</extra>",
     )  # fmt: skip
     for edge in (EDGES["mid"][0], EDGES["high"][0]):
-        figure.add_vline(x=edge, line=dict(color="rgba(128,136,144,.6)", width=1, dash="dash"))
+        figure.add_vline(x=edge, line={"color": "rgba(128,136,144,.6)", "width": 1, "dash": "dash"})
     calm(figure, 380)
-    figure.update_yaxes(type="log", title="error (energy per ring)", exponentformat="power", nticks=6)
-    figure.update_xaxes(title="coarse  \N{LEFTWARDS ARROW}  share of the finest detail (Nyquist)  \N{RIGHTWARDS ARROW}  fine")
+    figure.update_yaxes(type="log", title="error (energy per ring)", exponentformat="power", dtick=1)
+    figure.update_xaxes(
+        title="coarse  \N{LEFTWARDS ARROW}  share of the finest detail (Nyquist)  \N{RIGHTWARDS ARROW}  fine"
+    )
     return figure

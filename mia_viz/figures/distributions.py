@@ -22,15 +22,15 @@ def strip_plot(score: float, members: np.ndarray, holdouts: np.ndarray) -> go.Fi
     ):
         figure.add_scatter(
             x=values, y=row + spread(len(values)), mode="markers", name=f"{label} ({len(values)})",
-            marker=dict(color=colour, symbol=symbol, size=6, opacity=0.55), hovertemplate="%{x:.4g}<extra>" + label + "</extra>",
+            marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.55}, hovertemplate="%{x:.4g}<extra>" + label + "</extra>",
         )  # fmt: skip
     figure.add_scatter(
         x=[score, score, score], y=[-0.5, 0.5, 1.5], mode="lines+markers", name="this picture",
-        line=dict(color=QUERY, width=2), marker=dict(symbol="diamond", color=QUERY, size=[0, 15, 0]),
+        line={"color": QUERY, "width": 2}, marker={"symbol": "diamond", "color": QUERY, "size": [0, 15, 0]},
         hovertemplate="%{x:.4g}<extra>this picture</extra>",
     )  # fmt: skip
     calm(figure, 210)
-    figure.update_layout(margin=dict(l=110, r=12, t=30, b=40))
+    figure.update_layout(margin={"l": 110, "r": 12, "t": 30, "b": 40})
     figure.update_yaxes(tickvals=[0, 1], ticktext=["never seen", "in training"], range=[-0.6, 1.6], showgrid=False)
     figure.update_xaxes(title="score  (further right = more like a training picture)", nticks=6)
     return figure

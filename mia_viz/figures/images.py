@@ -88,5 +88,5 @@ def compare(before: np.ndarray, after: np.ndarray, left: str, right: str, alt: s
         f'<img class="mv-px mv-over" src="{uri(before)}" alt=""><b></b></div>'
         f'<div class="mv-ends"><span>{escape(left)}</span><span>{escape(right)}</span></div>'
         f'<input type="range" min="0" max="100" value="50" step="1" aria-label="Move between {escape(left)} and '
-        f'{escape(right)}" oninput="this.parentNode.style.setProperty(\'--p\', this.value + \'%\')"></div>'
+        f"{escape(right)}\" oninput=\"this.parentNode.style.setProperty('--p', this.value + '%')\"></div>"
     )

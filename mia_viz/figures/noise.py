@@ -18,7 +18,9 @@ def plane(offsets: np.ndarray) -> np.ndarray:
     return points
 
 
-def cloud(points: np.ndarray, levels: tuple[int, ...], current: int, member: float | None, holdout: float | None) -> go.Figure:
+def cloud(
+    points: np.ndarray, levels: tuple[int, ...], current: int, member: float | None, holdout: float | None
+) -> go.Figure:
     """The answers as points with their path, and circles of the typical spread of both reference groups.
 
     points: (k, 2) in root-mean-square units around the centroid. current: which answer is highlighted. member,
@@ -33,15 +35,15 @@ def cloud(points: np.ndarray, levels: tuple[int, ...], current: int, member: flo
         if radius is not None:
             figure.add_scatter(
                 x=radius * np.cos(angle), y=radius * np.sin(angle), mode="lines", name=label, fill="toself",
-                fillcolor=faded(colour, 0.06), line=dict(color=colour, width=2, dash=dash), hoverinfo="skip",
+                fillcolor=faded(colour, 0.06), line={"color": colour, "width": 2, "dash": dash}, hoverinfo="skip",
             )  # fmt: skip
     figure.add_scatter(
         x=points[:, 0], y=points[:, 1], mode="lines+markers+text", text=[f"{t}" for t in levels],
-        textposition="top center", name="answers about this picture", line=dict(color=QUERY, width=1, dash="dot"),
-        marker=dict(symbol="diamond", color=QUERY, size=[16 if i == current else 8 for i in range(len(points))]),
+        textposition="top center", name="answers about this picture", line={"color": QUERY, "width": 1, "dash": "dot"},
+        marker={"symbol": "diamond", "color": QUERY, "size": [16 if i == current else 8 for i in range(len(points))]},
         hovertemplate="level %{text}<extra></extra>",
     )  # fmt: skip
-    figure.add_scatter(x=[0], y=[0], mode="markers", name="their centre", marker=dict(symbol="cross-thin", size=12, line=dict(color=QUERY, width=2)), hoverinfo="skip")  # fmt: skip
+    figure.add_scatter(x=[0], y=[0], mode="markers", name="their centre", marker={"symbol": "cross-thin", "size": 12, "line": {"color": QUERY, "width": 2}}, hoverinfo="skip")  # fmt: skip
     calm(figure, 380)
     reach = 1.25 * max(float(np.abs(points).max()), member or 0, holdout or 0, 1e-9)
     figure.update_xaxes(range=[-reach, reach], constrain="domain", showticklabels=False, zerolinecolor=GRID)
@@ -61,21 +63,21 @@ def distance_curve(
         if len(rows) == 0:
             continue
         low, middle, high = np.percentile(rows, (25, 50, 75), axis=0)
-        figure.add_scatter(x=levels, y=high, mode="lines", line=dict(width=0), showlegend=False, hoverinfo="skip")
+        figure.add_scatter(x=levels, y=high, mode="lines", line={"width": 0}, showlegend=False, hoverinfo="skip")
         figure.add_scatter(
-            x=levels, y=low, mode="lines", line=dict(width=0), fill="tonexty", fillcolor=faded(colour, 0.18),
+            x=levels, y=low, mode="lines", line={"width": 0}, fill="tonexty", fillcolor=faded(colour, 0.18),
             showlegend=False, hoverinfo="skip",
         )  # fmt: skip
         figure.add_scatter(
-            x=levels, y=middle, mode="lines+markers", name=f"typical picture {label}", line=dict(color=colour, width=2),
-            marker=dict(symbol=symbol, size=6), hovertemplate="%{y:.3f}<extra>" + label + "</extra>",
+            x=levels, y=middle, mode="lines+markers", name=f"typical picture {label}", line={"color": colour, "width": 2},
+            marker={"symbol": symbol, "size": 6}, hovertemplate="%{y:.3f}<extra>" + label + "</extra>",
         )  # fmt: skip
     figure.add_scatter(
-        x=levels, y=distances, mode="lines+markers", name="this picture", line=dict(color=QUERY, width=2, dash="dot"),
-        marker=dict(symbol="diamond", color=QUERY, size=[14 if i == current else 8 for i in range(len(levels))]),
+        x=levels, y=distances, mode="lines+markers", name="this picture", line={"color": QUERY, "width": 2, "dash": "dot"},
+        marker={"symbol": "diamond", "color": QUERY, "size": [14 if i == current else 8 for i in range(len(levels))]},
         hovertemplate="%{y:.3f}<extra>this picture</extra>",
     )  # fmt: skip
     calm(figure, 380)
-    figure.update_xaxes(title="noise level the model was asked at (timestep)", autorange="reversed")
+    figure.update_xaxes(title="noise level (timestep)", autorange="reversed")
     figure.update_yaxes(title="distance from the centre", rangemode="tozero")
     return figure

@@ -27,18 +27,29 @@ def calm(figure: go.Figure, height: int) -> go.Figure:
     """Common layout: transparent, quiet grid, legend on top, nothing to drag by accident on a phone."""
     figure.update_layout(
         height=height,
-        margin=dict(l=56, r=12, t=36, b=48),
+        margin={"l": 56, "r": 12, "t": 36, "b": 48},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        font=dict(family=FONT, size=13, color=INK),
-        legend=dict(orientation="h", x=0, y=1.0, yanchor="bottom", bgcolor="rgba(0,0,0,0)"),
-        hoverlabel=dict(font=dict(family=FONT)),
+        font={"family": FONT, "size": 13, "color": INK},
+        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
+        hoverlabel={"font": {"family": FONT}},
         dragmode=False,
-        modebar=dict(
-            remove=["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "resetScale", "logo", "toImage"],
-            bgcolor="rgba(0,0,0,0)",
-        ),
+        modebar={
+            "remove": [
+                "zoom",
+                "pan",
+                "select",
+                "lasso",
+                "zoomIn",
+                "zoomOut",
+                "autoScale",
+                "resetScale",
+                "logo",
+                "toImage",
+            ],
+            "bgcolor": "rgba(0,0,0,0)",
+        },
     )
-    figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID, linecolor=GRID, ticks="")
-    figure.update_yaxes(gridcolor=GRID, zerolinecolor=GRID, linecolor=GRID, ticks="")
+    figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID, linecolor=GRID, ticks="", title_font_size=13)
+    figure.update_yaxes(gridcolor=GRID, zerolinecolor=GRID, linecolor=GRID, ticks="", title_font_size=13)
     return figure

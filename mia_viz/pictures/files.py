@@ -47,9 +47,7 @@ TURNED = range(2, 9)
 WHITE_IS_ZERO = 0
 DARK = 4096
 
-TOO_MANY_PIXELS = (
-    f"This picture has more than {MAX_PIXELS // 10**6} million pixels; save a smaller copy and use that."
-)
+TOO_MANY_PIXELS = f"This picture has more than {MAX_PIXELS // 10**6} million pixels; save a smaller copy and use that."
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -64,14 +62,10 @@ def load_picture(source: str | os.PathLike[str] | bytes, name: str | None = None
     if not data:
         raise PictureError("This file is empty; please choose another one.")
     if len(data) > MAX_BYTES:
-        raise PictureError(
-            f"This file is larger than {MAX_BYTES // 10**6} MB; save a smaller copy and use that."
-        )
+        raise PictureError(f"This file is larger than {MAX_BYTES // 10**6} MB; save a smaller copy and use that.")
     kind = next((kind for kind, signature in SIGNATURES.items() if signature.match(data)), None)
     if kind is None:
-        raise PictureError(
-            "This file is not a picture that can be read here; please use PNG, JPEG, TIFF, WebP or BMP."
-        )
+        raise PictureError("This file is not a picture that can be read here; please use PNG, JPEG, TIFF, WebP or BMP.")
 
     if name is None:
         name = "picture" if isinstance(source, bytes) else os.fspath(source)
@@ -224,9 +218,7 @@ def _looked_up(image: Image.Image, bits: int) -> Image.Image:
         return image.convert(DECODED_MODES.get(image.mode, image.mode))
     if image.mode != "P" and bits not in (1, 8):
         # At these depths Pillow compares the transparent colour with rescaled pixels and finds wrong ones.
-        raise PictureError(
-            "This picture marks one colour as transparent; save it with an alpha channel or without."
-        )
+        raise PictureError("This picture marks one colour as transparent; save it with an alpha channel or without.")
     decoded = DECODED_MODES.get(image.mode, image.mode)
     return image.convert(WITH_ALPHA.get(decoded, decoded))
 
@@ -243,9 +235,7 @@ def _deep_values(stored: np.ndarray, white: int) -> tuple[np.ndarray, tuple[str,
 def _float_values(stored: np.ndarray) -> np.ndarray:
     """Floating-point values (H, W) to (H, W, 1); refused outside [0, 1], since no other range is agreed."""
     if not np.isfinite(stored).all():
-        raise PictureError(
-            "This picture has pixels without a value (NaN or infinite); fill them and save it again."
-        )
+        raise PictureError("This picture has pixels without a value (NaN or infinite); fill them and save it again.")
     if stored.min() < 0 or stored.max() > 1:
         raise PictureError(
             f"The values of this picture run from {stored.min():.4g} to {stored.max():.4g}; "

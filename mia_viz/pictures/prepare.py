@@ -80,9 +80,7 @@ def _refuse_changes(picture: Picture, size: tuple[int, int]) -> None:
     if picture.is_cmyk:
         raise PictureError(f"This picture is stored in printing inks (CMYK); {ADVICE} converted to RGB.")
     if picture.bits > 8:
-        raise PictureError(
-            f"This picture has {picture.bits} bits per value, the model 8; {ADVICE} converted."
-        )
+        raise PictureError(f"This picture has {picture.bits} bits per value, the model 8; {ADVICE} converted.")
 
 
 def _text(shape: tuple[int, ...]) -> str:
@@ -161,8 +159,7 @@ def _resample(pixels: np.ndarray, size: tuple[int, int], notes: list[str]) -> np
     shrink = max(full / side for full, side in zip(shape, size, strict=True))
     if shrink > 1:
         notes.append(
-            f"Shrunk {_times(shrink)} {change}: detail finer than {_number(shrink)} of its pixels "
-            "is averaged away."
+            f"Shrunk {_times(shrink)} {change}: detail finer than {_number(shrink)} of its pixels is averaged away."
         )
     else:
         grow = max(side / full for full, side in zip(shape, size, strict=True))
@@ -171,9 +168,7 @@ def _resample(pixels: np.ndarray, size: tuple[int, int], notes: list[str]) -> np
             "so the highest frequency bands are nearly empty."
         )
     for axis, side in enumerate(size):
-        pixels = (
-            _area_means(pixels, side, axis) if side < pixels.shape[axis] else _between(pixels, side, axis)
-        )
+        pixels = _area_means(pixels, side, axis) if side < pixels.shape[axis] else _between(pixels, side, axis)
     return np.clip(pixels, 0, 1).astype(np.float32)
 
 

@@ -54,7 +54,11 @@ class Population(_Analytic):
     """Best denoiser of independent Gaussian pixels with `mean` and standard deviation `scale`: no memory at all."""
 
     def __init__(
-        self, shape: tuple[int, int, int], mean: float = 0.0, scale: float = 0.5, schedule: Schedule | None = None
+        self,
+        shape: tuple[int, int, int],
+        mean: float = 0.0,
+        scale: float = 0.5,
+        schedule: Schedule | None = None,
     ) -> None:
         super().__init__("population", shape, schedule or Schedule.linear(), "Gaussian population")
         self.mean, self.scale = mean, scale

@@ -186,9 +186,7 @@ def choose_weights(saved: dict) -> tuple[str, dict[str, Tensor], tuple[str, ...]
         weights, state, assumed = "ema_model", saved["ema_model"], ()
     elif isinstance(saved.get("net_model"), dict):
         weights, state = "net_model", saved["net_model"]
-        assumed = (
-            "The file has no averaged weights (EMA), which published attacks use; the raw ones serve.",
-        )
+        assumed = ("The file has no averaged weights (EMA), which published attacks use; the raw ones serve.",)
     else:
         weights, state = "net_model", saved
         assumed = ("Whether the weights are averaged (EMA) is not stated; they were taken for the raw ones.",)
@@ -196,9 +194,7 @@ def choose_weights(saved: dict) -> tuple[str, dict[str, Tensor], tuple[str, ...]
     if names and all(name.startswith("module.") for name in names):
         names = [name.removeprefix("module.") for name in names]
     if TABLE not in names:
-        raise LayoutError(
-            "The checkpoint has no ema_model or net_model of the research layout (no time table)."
-        )
+        raise LayoutError("The checkpoint has no ema_model or net_model of the research layout (no time table).")
     return weights, dict(zip(names, state.values(), strict=True)), assumed
 
 
@@ -256,9 +252,7 @@ def completed(flags: Flags, side: int | None) -> tuple[Flags, tuple[str, ...]]:
     said = []
     if flags.img_size is None:
         if side is None:
-            said.append(
-                f"The picture size is not stated; {DEFAULT_SIDE} x {DEFAULT_SIDE} pixels were assumed."
-            )
+            said.append(f"The picture size is not stated; {DEFAULT_SIDE} x {DEFAULT_SIDE} pixels were assumed.")
         flags = replace(flags, img_size=DEFAULT_SIDE if side is None else side)
     if flags.beta_1 is None:
         said.append(f"The first beta is not stated; {DEFAULT_BETAS[0]} was assumed.")

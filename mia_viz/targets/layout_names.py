@@ -166,9 +166,7 @@ def check_shapes(state: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, ..
     """Raise LayoutError unless the names and shapes are exactly the wanted ones."""
     missing = sorted(wanted.keys() - state.keys())
     if missing:
-        raise LayoutError(
-            f"The checkpoint is incomplete: {len(missing)} missing tensors, first {missing[0]}."
-        )
+        raise LayoutError(f"The checkpoint is incomplete: {len(missing)} missing tensors, first {missing[0]}.")
     extra = sorted(state.keys() - wanted.keys())
     if extra:
         raise LayoutError(f"The checkpoint holds {len(extra)} unknown tensors, first {extra[0]}.")

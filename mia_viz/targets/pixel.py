@@ -14,8 +14,11 @@ from mia_viz.diffusion import Schedule
 from mia_viz.targets.target import Card, Target, TargetError, noise_from_prediction
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+PREDICTIONS = ("epsilon", "v_prediction", "sample")
 MAX_SIDE = 1024
 MAX_CHANNELS = 8192
+MAX_LAYERS = 16
+MAX_STEPS = 100_000
 
 
 class PixelTarget(Target):
@@ -94,22 +97,30 @@ def refuse_unsafe_folder(folder: Path) -> None:
         )
 
 
+def _within(value: object, most: int) -> bool:
+    return isinstance(value, int) and 1 <= value <= most
+
+
 def check_unet_config(config: dict) -> None:
     """Refuse absurd sizes before anything is allocated. Raises TargetError."""
     size = config.get("sample_size")
-    sides = [size] if isinstance(size, int) else size
-    if not isinstance(sides, (list, tuple)) or not all(isinstance(s, int) and 1 <= s <= MAX_SIDE for s in sides):
+    sides = [size, size] if isinstance(size, int) else size
+    if not isinstance(sides, (list, tuple)) or len(sides) != 2 or not all(_within(s, MAX_SIDE) for s in sides):
         raise TargetError(f"The model states no usable picture size (1 to {MAX_SIDE} pixels per side are supported).")
     widths = config.get("block_out_channels") or []
-    if not all(isinstance(w, int) and 1 <= w <= MAX_CHANNELS for w in widths) or not 1 <= len(widths) <= 10:
+    if not isinstance(widths, list) or not all(_within(w, MAX_CHANNELS) for w in widths) or not 1 <= len(widths) <= 10:
         raise TargetError("The model's channel widths are missing or absurdly large.")
+    if not _within(config.get("layers_per_block", 2), MAX_LAYERS):
+        raise TargetError("The model's number of layers is absurdly large.")
+    if config.get("num_class_embeds") is not None or config.get("class_embed_type") is not None:
+        raise TargetError("The model wants a class label with every question; only unconditional models are supported.")
     if config.get("in_channels") not in (1, 3) or config.get("out_channels") != config.get("in_channels"):
-        raise TargetError("Only models of grey or RGB pictures that predict one value per pixel and channel are supported.")
+        raise TargetError(
+            "Only models of grey or RGB pictures that predict one value per pixel and channel are supported."
+        )
 
 
-def open_folder(
-    folder: Path, name: str | None = None, device: str = "cpu", precision: str = "float32"
-) -> PixelTarget:
+def open_folder(folder: Path, name: str | None = None, device: str = "cpu", precision: str = "float32") -> PixelTarget:
     """Open a diffusers folder (DDPMPipeline or DDIMPipeline layout) as a target.
 
     Only safetensors are read. Raises TargetError when something is missing, incomplete, a pickle or unsupported.
@@ -123,16 +134,11 @@ def open_folder(
     if not weights.is_file():
         raise TargetError("The model folder has no weights (unet/diffusion_pytorch_model.safetensors is missing).")
     scheduler = read_json(folder / "scheduler" / "scheduler_config.json", "noise schedule")
-    try:
-        unet = UNet2DModel.from_pretrained(folder / "unet", use_safetensors=True, low_cpu_mem_usage=False)
-        alphas = DDPMScheduler.from_config(scheduler).alphas_cumprod
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
-        raise TargetError("The model folder is incomplete or damaged: its weights do not fit its description.") from error
-    if not all(torch.isfinite(p).all() for p in unet.parameters()):
-        raise TargetError("The model's weights hold numbers that are not finite.")
+    schedule = read_schedule(scheduler)
+    unet = read_unet(folder / "unet", weights, config)
     return PixelTarget(
         unet,
-        Schedule.from_alphas_cumprod(alphas),
+        schedule,
         name or folder.name,
         read_card(folder, unet),
         device,
@@ -140,6 +146,55 @@ def open_folder(
         precision,
         hashlib.sha256(weights.read_bytes()).hexdigest(),
     )
+
+
+def read_unet(folder: Path, weights: Path, config: dict) -> UNet2DModel:
+    """The network with exactly the weights of its file. Raises TargetError when the two do not fit.
+
+    diffusers fills in weights that a file lacks with random ones and only warns; that is refused here.
+    """
+    try:
+        with torch.device("meta"):  # shapes only: a small file must not make us allocate a huge network
+            size = sum(p.numel() for p in UNet2DModel.from_config(config).parameters())
+        if size > weights.stat().st_size:
+            raise ValueError("fewer weights in the file than in the description")
+        unet, info = UNet2DModel.from_pretrained(
+            folder, use_safetensors=True, low_cpu_mem_usage=False, output_loading_info=True
+        )
+        if any(info.values()):
+            raise ValueError(str(info))
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+        RuntimeError,
+        ArithmeticError,
+        AttributeError,
+    ) as error:
+        raise TargetError(
+            "The model folder is incomplete or damaged: its weights do not fit its description."
+        ) from error
+    if not all(torch.isfinite(p).all() for p in unet.parameters()):
+        raise TargetError("The model's weights hold numbers that are not finite.")
+    return unet
+
+
+def read_schedule(config: dict) -> Schedule:
+    """The gains of a discrete, variance-preserving scheduler configuration. Raises TargetError for anything else."""
+    if "beta_schedule" not in config and config.get("trained_betas") is None:
+        raise TargetError(f"The noise schedule {config.get('_class_name')} is not one of discrete betas.")
+    if not _within(config.get("num_train_timesteps", 1000), MAX_STEPS):
+        raise TargetError(f"The noise schedule states no usable number of steps (1 to {MAX_STEPS} are supported).")
+    if config.get("prediction_type", "epsilon") not in PREDICTIONS:
+        raise TargetError(f'This model predicts "{config["prediction_type"]}", which MIA-Viz does not know.')
+    try:
+        alphas = DDPMScheduler.from_config(config).alphas_cumprod
+    except (ValueError, TypeError, LookupError, RuntimeError, ArithmeticError) as error:
+        raise TargetError("The model's noise schedule cannot be read.") from error
+    if alphas.ndim != 1 or not (alphas[-1] >= 0 and alphas[0] < 1 and (alphas.diff() < 0).all()):  # NaN fails too
+        raise TargetError("The model's noise schedule does not go from little noise to much.")
+    return Schedule.from_alphas_cumprod(alphas)
 
 
 def read_card(folder: Path, unet: UNet2DModel) -> Card:

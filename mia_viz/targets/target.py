@@ -15,7 +15,6 @@ from torch import Tensor
 from mia_viz.diffusion import Schedule
 from mia_viz.targets.errors import TargetError
 
-
 __all__ = ["Card", "Target", "TargetError", "noise_from_prediction"]
 
 
@@ -84,4 +83,4 @@ def noise_from_prediction(
         return alpha * output + sigma * x_t
     if kind == "sample":
         return (x_t - alpha * output) / sigma
-    raise TargetError(f"This model predicts \"{kind}\", which MIA-Viz does not know.")
+    raise TargetError(f'This model predicts "{kind}", which MIA-Viz does not know.')

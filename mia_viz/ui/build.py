@@ -83,9 +83,10 @@ def build_app() -> gr.Blocks:
         case, picked = gr.State(start, time_to_live=3600), gr.State(first, time_to_live=3600)
         with gr.Walkthrough(selected=1) as walkthrough:
             parts = []
-            builders = (lambda: choose.build(start, first), *(
-                (lambda module=module: module.build(start)) for module in (restore, frequency, noise, verdict)
-            ))
+            builders = (
+                lambda: choose.build(start, first),
+                *((lambda module=module: module.build(start)) for module in (restore, frequency, noise, verdict)),
+            )
             for number, (label, builder) in enumerate(zip(STEPS, builders, strict=True), start=1):
                 with gr.Step(label, id=number):
                     parts.append(builder())
@@ -100,7 +101,13 @@ def _next_button(walkthrough: gr.Walkthrough, number: int) -> None:
     following = number % len(STEPS) + 1
     label = f"Next: {STEPS[following - 1].lower()}" if following > 1 else "Back to the start"
     button = gr.Button(label, elem_id=f"next-{number}")
-    button.click(lambda: gr.Walkthrough(selected=following), None, walkthrough, show_progress="hidden", api_visibility="private")
+    button.click(
+        lambda: gr.Walkthrough(selected=following),
+        None,
+        walkthrough,
+        show_progress="hidden",
+        api_visibility="private",
+    )
 
 
 def _wire(walk: Walk) -> None:
@@ -130,7 +137,7 @@ def _wire_choice(walk: Walk) -> None:
         return chosen, choose.chosen_tile(chosen), None, ""
 
     outputs = [walk.picked, step.chosen, step.guess, step.status]
-    quiet = dict(show_progress="hidden", api_visibility="private")
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     step.gallery.select(from_gallery, step.target, outputs, **quiet)
     step.upload.upload(from_upload, [step.upload, step.how, step.target], outputs, **quiet)
     step.target.change(choose.card, step.target, step.card, **quiet)
@@ -150,11 +157,19 @@ def _wire_analysis(walk: Walk) -> None:
             yield {step.target: other}
             yield from _run(walk, picked, other)
 
-    settings = dict(concurrency_limit=1, concurrency_id="model", show_progress="hidden", api_visibility="private")
+    settings = {
+        "concurrency_limit": 1,
+        "concurrency_id": "model",
+        "show_progress": "hidden",
+        "api_visibility": "private",
+    }
     first = step.analyse.click(analyse, [walk.picked, step.target], outputs, **settings)
     second = walk.verdict.twin.click(ask_twin, [walk.picked, step.target], [*outputs, step.target], **settings)
     step.cancel.click(
-        lambda: ('<div class="mv-status" role="status">Stopped. What was finished is kept.</div>', *_buttons(False)),
+        lambda: (
+            '<div class="mv-status" role="status">Stopped. What was finished is kept.</div>',
+            *_buttons(False),
+        ),
         None,
         [step.status, step.analyse, step.cancel],
         cancels=[first, second],

@@ -18,6 +18,8 @@ from mia_viz.pictures.prepare import Prepared, prepare
 from mia_viz.targets import bundled
 
 PER_GROUP = 6
+GUESSES = ("It was trained on this picture", "It was not", "I cannot tell")
+READY = '<div class="mv-status"></div>'
 GALLERY_ORDER_SEED = 5
 
 
@@ -98,7 +100,7 @@ def chosen_tile(picked: Picked) -> str:
     """The picture in question, with what was done to it."""
     note = " ".join(picked.prepared.notes) or "Taken as it is, pixel for pixel."
     tile = images.tile(images.grey(picked.prepared.values), picked.name, "the picture in question", note)
-    return f'<div style="max-width:230px">{tile}</div>'
+    return f'<div class="mv-chosen">{tile}</div>'
 
 
 def hero(case: Case) -> str:
@@ -121,46 +123,50 @@ def build(start: Case, picked: Picked) -> Choose:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
             hero_view = gr.HTML(hero(start), elem_id="hero")
-        with gr.Column(scale=4, min_width=320):
-            chosen = gr.HTML(chosen_tile(picked), elem_id="chosen")
-            guess = gr.Radio(
-                ["It was trained on this picture", "It was not", "I cannot tell"],
-                label="Guess first: what do you think?",
-                elem_id="guess",
+            gr.HTML(
+                "<h3>Try another picture</h3><p>Press one. Whether the model was trained on it stays hidden until you "
+                "ask.</p>"
             )
-            with gr.Row():
-                analyse = gr.Button("Analyse", variant="primary", elem_id="analyse")
-                cancel = gr.Button("Cancel", elem_id="cancel", interactive=False)
-            status = gr.HTML('<div class="mv-status"></div>', elem_id="status")
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=5, min_width=320):
             gallery = gr.Gallery(
-                gallery_value("brain"),
-                label="Known pictures: press one. Whether the model was trained on it stays hidden until you ask.",
+                gallery_value(start.target.split("-")[0]),
+                label="Known pictures",
+                show_label=False,
                 columns=6,
-                height=330,
+                height="auto",
                 allow_preview=False,
                 format="png",
                 buttons=[],
                 elem_id="gallery",
             )
         with gr.Column(scale=4, min_width=320):
+            chosen = gr.HTML(chosen_tile(picked), elem_id="chosen")
+            guess = gr.Radio(list(GUESSES), label="Guess first: what do you think?", elem_id="guess")
+            with gr.Row():
+                analyse = gr.Button("Analyse", variant="primary", elem_id="analyse")
+                cancel = gr.Button("Cancel", elem_id="cancel", interactive=False)
+            status = gr.HTML(READY, elem_id="status")
             target = gr.Radio(target_choices(), value=start.target, label="Model under question", elem_id="target")
             card_view = gr.HTML(card(start.target), elem_id="card")
-            with gr.Accordion("Use a picture of your own", open=False):
-                how = gr.Radio(
-                    [("as it is", "exact"), ("cut to the middle and resize", "crop"), ("fit all of it", "fit")],
-                    value="exact",
-                    label="If it does not have the model's size",
-                    elem_id="how",
-                )
-                upload = gr.File(
-                    label="PNG, JPEG or TIFF; it stays on this machine",
-                    file_count="single",
-                    height=120,
-                    elem_id="upload",
-                )
+            how, upload = _own_picture()
     return Choose(target, card_view, gallery, upload, how, chosen, guess, analyse, cancel, status, hero_view)
+
+
+def _own_picture() -> tuple[gr.Radio, gr.File]:
+    """The corner for uploads, closed at first."""
+    with gr.Accordion("Use a picture of your own", open=False, elem_id="own"):
+        how = gr.Radio(
+            [("as it is", "exact"), ("cut to the middle and resize", "crop"), ("fit all of it", "fit")],
+            value="exact",
+            label="If it does not have the model's size",
+            elem_id="how",
+        )
+        upload = gr.File(
+            label="PNG, JPEG, TIFF or WebP; it stays on this machine",
+            file_count="single",
+            height=120,
+            elem_id="upload",
+        )
+    return how, upload
 
 
 def gallery_value(population: str) -> list[str]:

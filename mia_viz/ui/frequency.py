@@ -42,10 +42,16 @@ def rebuilt(case: Case) -> str:
         images.tile(images.grey(case.values), "The picture", "the original picture"),
         images.tile(images.grey(part.noised), f"With noise (level {part.timestep})", "the picture under noise"),
         images.tile(images.grey(part.rebuilt), "The model's best guess", "the picture with its noise removed"),
-        images.tile(images.unsigned(spectra[0], low, high), "Spectrum of the picture", "spectrum, coarse in the middle"),
+        images.tile(
+            images.unsigned(spectra[0], low, high),
+            "Spectrum of the picture",
+            "spectrum, coarse in the middle",
+        ),
         images.tile(images.unsigned(spectra[1], low, high), "Spectrum of the guess", "spectrum, coarse in the middle"),
     ]
-    scale = images.scale_bar(images.SEQUENTIAL, "little", "spectra: coarse shapes in the middle, fine detail outside", "much")
+    scale = images.scale_bar(
+        images.SEQUENTIAL, "little", "spectra: coarse shapes in the middle, fine detail outside", "much"
+    )
     return images.strip(tiles) + scale
 
 
@@ -64,9 +70,19 @@ def split(case: Case) -> str:
         rms = float(np.sqrt((error**2).mean()))
         upper = "and finer" if key == "high" else f"to {edges[1]:.0%}"
         tiles = [
-            images.tile(shown[0], f"{name}: the picture", f"{name} of the picture", f"{edges[0]:.0%} {upper} of Nyquist"),
+            images.tile(
+                shown[0],
+                f"{name}: the picture",
+                f"{name} of the picture",
+                f"{edges[0]:.0%} {upper} of Nyquist",
+            ),
             images.tile(shown[1], f"{name}: the guess", f"{name} of the guess"),
-            images.tile(images.signed(error, ERROR_LIMIT), "Error", f"error in this band, {rms:.3f}", f"size {rms:.3f}"),
+            images.tile(
+                images.signed(error, ERROR_LIMIT),
+                "Error",
+                f"error in this band, {rms:.3f}",
+                f"size {rms:.3f}",
+            ),
         ]
         rows.append(images.strip(tiles).replace("mv-strip", "mv-strip mv-three", 1))
     scale = images.scale_bar(images.DIVERGING, f"-{ERROR_LIMIT}", "error, one scale for all bands", f"+{ERROR_LIMIT}")

@@ -8,25 +8,25 @@ import threading
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-import gradio as gr  # noqa: E402
+import gradio as gr
 
-from mia_viz import engine  # noqa: E402
-from mia_viz.targets.bundled import ASSETS, bundled_names  # noqa: E402
-from mia_viz.ui.style import CSS, THEME  # noqa: E402
+from mia_viz import engine
+from mia_viz.targets.bundled import ASSETS, bundled_names
+from mia_viz.ui.style import CSS, THEME
 
 
 def launch_options() -> dict:
     """Keyword arguments for `Blocks.launch`."""
-    return dict(
-        theme=THEME,
-        css=CSS,
-        footer_links=[],
-        run_history=False,
-        enable_monitoring=False,
-        max_file_size="50mb",
-        allowed_paths=[str(ASSETS / "brain" / "pictures")],
-        server_name=os.environ.get("MIA_VIZ_HOST", "127.0.0.1"),
-    )
+    return {
+        "theme": THEME,
+        "css": CSS,
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "max_file_size": "50mb",
+        "allowed_paths": [str(ASSETS / "brain" / "pictures")],
+        "server_name": os.environ.get("MIA_VIZ_HOST", "127.0.0.1"),
+    }
 
 
 def warm_up() -> None:

@@ -13,7 +13,7 @@ from mia_viz.case import Case
 from mia_viz.figures import images, noise
 
 NOISE_LIMIT = 3.0
-DISTANCE_LIMIT = 1.0
+DISTANCE_LIMIT = 0.25
 WAITING = '<p class="mv-note">Press Analyse on the first page; this evidence comes first.</p>'
 
 
@@ -73,7 +73,9 @@ def maps(case: Case, index: int) -> str:
         )
         for i, level in enumerate(part.levels)
     ]
-    scale = images.scale_bar(images.SEQUENTIAL, "0", "distance from the centre, one scale for all maps", f"{DISTANCE_LIMIT:g}")
+    scale = images.scale_bar(
+        images.SEQUENTIAL, "0", "distance from the centre, one scale for all maps", f"{DISTANCE_LIMIT:g}"
+    )
     return "<h3>Where the answers differ</h3>" + images.strip(tiles) + scale
 
 

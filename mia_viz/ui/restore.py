@@ -130,4 +130,6 @@ def wire(step: Restore, case: gr.State) -> None:
         index = max(0, int(name.split(":")[0]) - 1)
         return pair(current, index), trio(current, index)
 
-    step.which.input(switch, [case, step.which], [step.pair, step.trio], show_progress="hidden", api_visibility="private")
+    step.which.input(
+        switch, [case, step.which], [step.pair, step.trio], show_progress="hidden", api_visibility="private"
+    )

@@ -56,11 +56,16 @@ CSS = """
 .mv-answer p { margin: .15rem 0; max-width: 68ch; }
 .mv-bar { height: 8px; background: var(--border-color-primary); border-radius: 4px; overflow: hidden; }
 .mv-bar i { display: block; height: 100%; background: #1d4ed8; transition: width .2s; }
-.mv-status { min-height: 2.6rem; }
+.mv-status { min-height: 1.6rem; }
+.mv-chosen { max-width: 170px; }
 .mv-error { border-left: 6px solid #b45309; padding: 6px 14px; }
 .mv-table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 .mv-table td, .mv-table th { text-align: left; padding: 4px 10px 4px 0; border-bottom: 1px solid var(--border-color-primary); }
 .mv-scroll { overflow-x: auto; }
+#gallery .grid-wrap { max-height: none !important; overflow: visible !important; padding: 0 !important; }
+#gallery .grid-container { grid-template-columns: repeat(6, minmax(0, 1fr)) !important; gap: 8px !important; }
+#gallery .thumbnail-lg, #gallery .gallery-item, #gallery button { width: 100% !important; height: auto !important; aspect-ratio: 1; }
+.modebar { display: none !important; }
 #gallery img { image-rendering: pixelated; background: #000; }
 .dark .js-plotly-plot [style*="rgb(1, 1, 1)"] { stroke: #fff !important; }
 .dark .js-plotly-plot path.point[style*="rgb(1, 1, 1)"],
@@ -71,5 +76,6 @@ footer { display: none !important; }
   .mv-strip { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .mv-strip.mv-three { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 8px; }
   .mv-head h1 { font-size: 1.4rem; }
+  #gallery .grid-container { grid-template-columns: repeat(4, minmax(0, 1fr)) !important; }
 }
 """

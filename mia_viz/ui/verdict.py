@@ -61,7 +61,9 @@ def words(finding: Finding | None, title: str) -> str:
     """One attack's line: its name and what its score means."""
     if finding is None:
         return f"<h3>{escape(title)}</h3><p>Not yet computed.</p>"
-    line = finding.verdict.frequency if finding.verdict else "No reference fits these settings, so the score has no scale."
+    line = (
+        finding.verdict.frequency if finding.verdict else "No reference fits these settings, so the score has no scale."
+    )
     zone = f" <b>{finding.verdict.zone.capitalize()}.</b>" if finding.verdict else ""
     return f"<h3>{escape(finding.title)}</h3><p>{escape(line)}{zone}</p>"
 
@@ -95,7 +97,9 @@ def truth(case: Case, shown: bool, guess: str | None = None) -> str:
     if case.truth is None:
         return "<p>Nobody but its maker knows whether the model was trained on this picture.</p>"
     member = case.truth == "member"
-    fact = "This picture <b>was</b> in the training set." if member else "This picture was <b>not</b> in the training set."
+    fact = (
+        "This picture <b>was</b> in the training set." if member else "This picture was <b>not</b> in the training set."
+    )
     if guess and not guess.startswith("I cannot"):
         right = guess.startswith("It was trained") == member
         fact += " You guessed right." if right else " You guessed otherwise."
@@ -105,9 +109,7 @@ def truth(case: Case, shown: bool, guess: str | None = None) -> str:
 def twin_button(case: Case):
     """The button that asks the twin, hidden where there is none."""
     twin = bundled.twin_of(case.target)
-    return gr.Button(
-        f"Ask the twin {twin} about the same picture" if twin else "No twin", visible=twin is not None
-    )
+    return gr.Button(f"Ask the twin {twin} about the same picture" if twin else "No twin", visible=twin is not None)
 
 
 def render(case: Case) -> list:

@@ -56,9 +56,7 @@ def tiff(width: int, bits: int, photometric: int, row: bytes, sample_format: int
     tags = {256: width, 257: 1, 258: bits, 259: 1, 262: photometric, 273: 0, 277: 1, 278: 1, 279: len(row)}
     tags[339] = sample_format
     tags[273] = 8 + 2 + 12 * len(tags) + 4
-    entries = b"".join(
-        struct.pack("<HHII", tag, 4 if tag in (273, 279) else 3, 1, v) for tag, v in tags.items()
-    )
+    entries = b"".join(struct.pack("<HHII", tag, 4 if tag in (273, 279) else 3, 1, v) for tag, v in tags.items())
     return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0) + row
 
 
@@ -181,11 +179,7 @@ def test_a_header_without_pixels_is_refused(width, height):
 
 def bmp_header(side: int) -> bytes:
     """The header of a BMP that claims side x side colour pixels, and a few of them."""
-    return (
-        b"BM"
-        + struct.pack("<IIIIiiHHIIIIII", 200, 0, 54, 40, side, side, 1, 24, 0, 0, 0, 0, 0, 0)
-        + bytes(64)
-    )
+    return b"BM" + struct.pack("<IIIIiiHHIIIIII", 200, 0, 54, 40, side, side, 1, 24, 0, 0, 0, 0, 0, 0) + bytes(64)
 
 
 @pytest.mark.parametrize(
@@ -224,9 +218,7 @@ def test_webp_written_by_hand_is_valid():
     assert load_picture(webp_of_zeros(30)).pixels.shape == (30, 30, 3)
 
 
-@pytest.mark.parametrize(
-    "options", [{"lossless": True}, {}, {"exif": b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"}]
-)
+@pytest.mark.parametrize("options", [{"lossless": True}, {}, {"exif": b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"}])
 def test_webp_headers_tell_the_size_before_opening(options):
     data = encode(RNG.integers(0, 256, (37, 1029, 3), dtype=np.uint8), "WEBP", **options)
     assert files._webp_pixels(data) == 37 * 1029

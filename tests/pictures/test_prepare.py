@@ -81,9 +81,7 @@ def test_the_hash_is_of_the_picture_and_not_of_its_file():
     assert prepare(picture_of(255 - RGB), (16, 16), 3).sha256 not in hashes
 
 
-@pytest.mark.parametrize(
-    "image", [Image.fromarray(RGB).quantize(9), Image.fromarray(ALL_BYTES > 99)], ids=["P", "1"]
-)
+@pytest.mark.parametrize("image", [Image.fromarray(RGB).quantize(9), Image.fromarray(ALL_BYTES > 99)], ids=["P", "1"])
 def test_palette_and_one_bit_are_exact(image):
     prepared = prepare(picture_of(image), (16, 16), 3)
     np.testing.assert_array_equal(to_uint8(prepared.values), np.array(image.convert("RGB")))
@@ -91,9 +89,7 @@ def test_palette_and_one_bit_are_exact(image):
 
 def test_grey_is_repeated_for_a_colour_model():
     prepared = prepare(picture_of(ALL_BYTES), (16, 16), 3)
-    np.testing.assert_array_equal(
-        prepared.values, np.repeat(np.float32(ALL_BYTES / 255)[None] * 2 - 1, 3, axis=0)
-    )
+    np.testing.assert_array_equal(prepared.values, np.repeat(np.float32(ALL_BYTES / 255)[None] * 2 - 1, 3, axis=0))
     assert "repeated" in prepared.notes[0]
 
 
@@ -167,9 +163,7 @@ def test_shrinking_equals_enlarging_then_averaging():
     pixels = RNG.random((13, 13, 1), dtype=np.float32)
     blown_up = np.kron(pixels[..., 0].astype(np.float64), np.ones((5, 5)))
     expected = blown_up.reshape(5, 13, 5, 13).mean(axis=(1, 3))
-    np.testing.assert_allclose(
-        unit(prepare(plain(pixels), (5, 5), 1, "fit").values)[..., 0], expected, atol=1e-6
-    )
+    np.testing.assert_allclose(unit(prepare(plain(pixels), (5, 5), 1, "fit").values)[..., 0], expected, atol=1e-6)
 
 
 @BOTH
@@ -203,9 +197,7 @@ def test_the_right_size_is_left_alone(how):
     assert (prepared.sha256, prepared.notes) == (exact.sha256, ())
 
 
-@pytest.mark.parametrize(
-    ("shape", "rows", "columns"), [((8, 14), (0, 8), (3, 11)), ((15, 8), (3, 11), (0, 8))]
-)
+@pytest.mark.parametrize(("shape", "rows", "columns"), [((8, 14), (0, 8), (3, 11)), ((15, 8), (3, 11), (0, 8))])
 def test_crop_takes_the_centre(shape, rows, columns):
     pixels = RNG.random((*shape, 1), dtype=np.float32)
     prepared = prepare(plain(pixels), (8, 8), 1, "crop")

@@ -121,9 +121,7 @@ def shapes(ch, mult, attn, n, channels, outputs) -> dict[str, tuple[int, ...]]:
         if level < len(mult) - 1:
             found |= layer(f"downblocks.{next(number)}.main", width, width, 3, 3)
             skips.append(width)
-    found |= block("middleblocks.0", width, width, ch, True) | block(
-        "middleblocks.1", width, width, ch, False
-    )
+    found |= block("middleblocks.0", width, width, ch, True) | block("middleblocks.1", width, width, ch, False)
     number = itertools.count()
     for level, factor in reversed(list(enumerate(mult))):
         for _ in range(n + 1):
@@ -134,9 +132,7 @@ def shapes(ch, mult, attn, n, channels, outputs) -> dict[str, tuple[int, ...]]:
     return found | layer("tail.0", width) | layer("tail.2", outputs, width, 3, 3)
 
 
-def random_state(
-    ch=32, mult=(1, 2), attn=(1,), n=1, channels=1, outputs=None, steps=1000
-) -> dict[str, Tensor]:
+def random_state(ch=32, mult=(1, 2), attn=(1,), n=1, channels=1, outputs=None, steps=1000) -> dict[str, Tensor]:
     """Random weights that keep the scale of the signal, with the standard time table."""
     random, state = torch.Generator().manual_seed(0), {TABLE: sinusoids(steps, ch)}
     for name, shape in shapes(ch, mult, attn, n, channels, outputs or channels).items():
@@ -157,9 +153,7 @@ def saved(folder: Path, content: object, flags: str | None = None, **options) ->
 @torch.no_grad()
 def assert_same_function(unet: torch.nn.Module, state: dict[str, Tensor], side: int) -> None:
     """The network equals the oracle: in float32 up to rounding, in float64 up to float64's own."""
-    x = torch.randn(
-        len(TIMESTEPS), unet.config.in_channels, side, side, generator=torch.Generator().manual_seed(1)
-    )
+    x = torch.randn(len(TIMESTEPS), unet.config.in_channels, side, side, generator=torch.Generator().manual_seed(1))
     expected = oracle(state, x, torch.tensor(TIMESTEPS))[:, : x.shape[1]]
     difference = unet(x, torch.tensor(TIMESTEPS)).sample - expected
     assert difference.square().mean().sqrt() < 2e-6 * expected.square().mean().sqrt()
@@ -269,9 +263,7 @@ def test_settings_not_stated_are_assumed_and_said(tmp_path):
 
 def test_flags_and_stored_noise_give_the_settings(tmp_path):
     content = {"ema_model": random_state(steps=400), "x_T": torch.zeros(2, 1, 16, 16), "optim": {"lr": 0.1}}
-    file = saved(
-        tmp_path, content, "--T=400\n--beta_1=0.001\n--beta_T=0.03\n--nosample\n--mean_type=epsilon\n"
-    )
+    file = saved(tmp_path, content, "--T=400\n--beta_1=0.001\n--beta_T=0.03\n--nosample\n--mean_type=epsilon\n")
     opened = load_research_checkpoint(file)
     assert (opened.steps, opened.beta_start, opened.beta_end, opened.image_size) == (400, 0.001, 0.03, 16)
     assert opened.step is None

@@ -1,0 +1,140 @@
+"""What attacks cost: evaluations, time per picture, and what they add to the bare network.
+
+An attack's overhead is its time over the time the same network calls (as many, of the same batch sizes) take
+by themselves. Both are measured in turns in one run, so that a busy or warming machine touches both alike.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mia_viz.analysis import Plan, run
+from mia_viz.probe import Probe
+from mia_viz.targets.target import Target
+
+BARE_CALLS = 4
+"""Bare calls of one batch size timed in every repeat; their mean is scaled to the number the attack made."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one attack costs per picture, medians over repeats.
+
+    nfe: denoiser evaluations. wall, cpu: seconds; cpu sums over threads. bare: wall seconds of the same
+    network calls alone. overhead: share of time on top of them, 0.05 = 5 %; in CPU time on a CPU, where other
+    programs distort wall time, and in wall time on an accelerator.
+    """
+
+    attack: str
+    nfe: float
+    wall: float
+    cpu: float
+    bare: float
+    overhead: float
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one call of something."""
+
+    wall: float
+    cpu: float
+
+
+class CallCounter(Target):
+    """A target that notes the size of every batch it is asked about and passes it on."""
+
+    def __init__(self, target: Target) -> None:
+        self.name, self.shape, self.schedule = target.name, target.shape, target.schedule
+        self.card, self.space = target.card, target.space
+        self.sizes: Counter[int] = Counter()
+        self._target = target
+
+    @property
+    def device(self) -> torch.device:
+        return self._target.device
+
+    def predict_noise(self, x_t: Tensor, timesteps: Tensor) -> Tensor:
+        self.sizes[len(x_t)] += 1
+        return self._target.predict_noise(x_t, timesteps)
+
+
+def measure(
+    target: Target,
+    plans: Sequence[Plan],
+    pictures: int,
+    repeats: int = 5,
+    seed: int = 0,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Cost]:
+    """Cost of every plan on a batch of `pictures` random pictures; no answers are shared between attacks."""
+    generator = torch.Generator().manual_seed(seed)
+    x_0 = torch.rand((pictures, *target.shape), generator=generator).to(target.device) * 2 - 1
+    calls = [network_calls(target, chosen, x_0) for chosen in plans]  # also warms everything up
+    runs: list[list[Timing]] = [[] for _ in plans]
+    bare: list[list[Timing]] = [[] for _ in plans]
+    for repeat in range(repeats):
+        for i, chosen in enumerate(plans):
+            runs[i].append(timed(lambda chosen=chosen: run(Probe(target, x_0), chosen), target.device))
+            bare[i].append(bare_network(target, calls[i], x_0))
+            report(repeat * len(plans) + i + 1, repeats * len(plans))
+    return [_cost(chosen, calls[i], runs[i], bare[i], x_0) for i, chosen in enumerate(plans)]
+
+
+def _cost(chosen: Plan, calls: Counter[int], runs: list[Timing], bare: list[Timing], x_0: Tensor) -> Cost:
+    clock = "cpu" if x_0.device.type == "cpu" else "wall"
+    shares = [getattr(t, clock) / max(1e-9, getattr(alone, clock)) for t, alone in zip(runs, bare, strict=True)]
+    return Cost(
+        chosen.attack.name,
+        sum(size * count for size, count in calls.items()) / len(x_0),
+        statistics.median(timing.wall for timing in runs) / len(x_0),
+        statistics.median(timing.cpu for timing in runs) / len(x_0),
+        statistics.median(timing.wall for timing in bare) / len(x_0),
+        statistics.median(shares) - 1,
+    )
+
+
+def network_calls(target: Target, chosen: Plan, x_0: Tensor) -> Counter[int]:
+    """How many network calls of which batch size a plan makes."""
+    counter = CallCounter(target)
+    run(Probe(counter, x_0), chosen)
+    return counter.sizes
+
+
+@torch.no_grad()
+def bare_network(target: Target, calls: Counter[int], x_0: Tensor) -> Timing:
+    """Time of these network calls and nothing else."""
+    wall = cpu = 0.0
+    for size, count in calls.items():
+        x_t = x_0.repeat(-(-size // len(x_0)), 1, 1, 1)[:size]
+        timesteps = torch.full((size,), min(100, target.schedule.steps - 1), device=target.device)
+        tried = min(count, BARE_CALLS)
+
+        def ask(x_t: Tensor = x_t, timesteps: Tensor = timesteps, tried: int = tried) -> None:
+            for _ in range(tried):
+                target.predict_noise(x_t, timesteps)
+
+        taken = timed(ask, target.device)
+        wall, cpu = wall + taken.wall * count / tried, cpu + taken.cpu * count / tried
+    return Timing(wall, cpu)
+
+
+def timed(work: Callable[[], object], device: torch.device) -> Timing:
+    """Wall and CPU time of one call, the accelerator's queue emptied before and after."""
+    _finish(device)
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    _finish(device)
+    return Timing(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

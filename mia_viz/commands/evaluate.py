@@ -1,0 +1,184 @@
+"""`evaluate`: how well attacks tell members from hold-outs, with the controls that put it in perspective."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mia_viz.commands.common import add_attacks, add_target, choose, open_target, reporter
+from mia_viz.commands.reference import share
+
+if TYPE_CHECKING:
+    from mia_viz.analysis import Plan
+    from mia_viz.commands.known import KnownPictures
+    from mia_viz.controls import Control
+    from mia_viz.evaluation import Interval, Metrics, Scores
+    from mia_viz.reference import Reference
+    from mia_viz.targets.target import Target
+
+LIVE_ATTACKS = "loss,drc,fcre,noise_aggregation"
+STORED = Path("stored")
+"""Stands for the bundled reference where --from-reference names no file."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One attack's line of the table; ms: wall milliseconds per picture, None where nothing was run."""
+
+    plan: Plan
+    metrics: Metrics
+    nfe: float
+    ms: float | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything the command found out.
+
+    differences: AUC of every further attack less that of the first, paired over pictures, by name.
+    """
+
+    target: str
+    weights_sha256: str
+    lines: tuple[Line, ...]
+    differences: Mapping[str, Interval]
+    controls: tuple[Control, ...]
+    remarks: tuple[str, ...]
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("evaluate", help="AUC, TPR at low FPR and controls", description=__doc__)
+    add_target(parser)
+    add_attacks(parser, "")
+    parser.add_argument(
+        "--from-reference",
+        nargs="?",
+        type=Path,
+        const=STORED,
+        metavar="FILE",
+        help="use stored scores, by default the bundled ones; the model is not asked",
+    )
+    parser.add_argument("--members", type=Path, metavar="DIR", help="for a model of your own")
+    parser.add_argument("--holdouts", type=Path, metavar="DIR", help="for a model of your own")
+    parser.add_argument("--test-share", type=share, default=0.7, help="of your own pictures (default: 0.7)")
+    parser.add_argument("--controls", choices=("all", "none"), default="all", help="default: all")
+    parser.add_argument("--out", type=Path, default=Path("evaluation"), metavar="DIR", help="default: %(default)s")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from mia_viz.commands import evaluation_report as report
+
+    if arguments.out.exists() and not arguments.out.is_dir():
+        raise ValueError(f"{arguments.out} is a file; --out needs a folder.")
+    found = evaluate(arguments)
+    report.write(found, arguments.out)
+    print(report.markdown(found))
+
+
+def evaluate(arguments: argparse.Namespace) -> Evaluation:
+    """Scores, metrics and controls of the flags. Raises ValueError with a sentence."""
+    from mia_viz.commands.controls import gather
+
+    target = open_target(arguments.target, arguments.device, arguments.precision)
+    stored = None if arguments.from_reference is None else stored_reference(arguments.from_reference, target)
+    wanted = arguments.attack or (LIVE_ATTACKS if stored is None else ",".join(stored.columns))
+    choice = choose(wanted, arguments.set, arguments.filter, target)
+    pictures = pictures_of(arguments, target, stored)
+    if stored is None:
+        table, ms = measured(target, pictures, choice.plans)
+    else:
+        table, ms = only(stored, choice.plans), {}
+    lines = tuple(line(table, chosen, ms.get(chosen.attack.name)) for chosen in choice.plans)
+    controls, remarks = (), ()
+    if arguments.controls == "all":
+        controls, remarks = gather(target, table, choice.plans, pictures, live=stored is None)
+    return Evaluation(
+        target.name,
+        target.weights_sha256,
+        lines,
+        differences(table, choice.plans),
+        controls,
+        (*choice.skipped, *remarks),
+    )
+
+
+def stored_reference(file: Path, target: Target) -> Reference:
+    """The stored scores to use. Raises ValueError when they are missing or belong to other weights."""
+    from mia_viz import reference
+    from mia_viz.targets import bundled
+
+    found = reference.load(bundled.reference_file(target.name) if file == STORED else file)
+    if found.weights_sha256 != target.weights_sha256:
+        raise ValueError("The reference belongs to other weights than this model's; build it again.")
+    return found
+
+
+def only(stored: Reference, plans: Sequence[Plan]) -> Reference:
+    """The reference with the columns of some plans. Raises ValueError where one is missing."""
+    for chosen in plans:
+        if not stored.fits(chosen):
+            raise ValueError(f"The reference holds no scores of {chosen.attack.name} with these settings.")
+    return replace(stored, columns={p.attack.name: stored.columns[p.attack.name] for p in plans})
+
+
+def pictures_of(arguments: argparse.Namespace, target: Target, stored: Reference | None) -> KnownPictures | None:
+    """The pictures of known membership: given, bundled, or none where stored scores come without them."""
+    from mia_viz.commands.known import bundled_pictures, own_pictures
+    from mia_viz.targets import bundled
+
+    if (arguments.members is None) != (arguments.holdouts is None):
+        raise ValueError("--members and --holdouts belong together.")
+    if arguments.members is not None and stored is not None:
+        raise ValueError("--from-reference uses stored scores; leave --members and --holdouts out.")
+    if arguments.members is not None:
+        return own_pictures(target, arguments.members, arguments.holdouts, "exact", arguments.test_share)
+    if stored is not None and bundled.population_of(target.name) is None:
+        return None
+    return bundled_pictures(target)
+
+
+def measured(target: Target, pictures: KnownPictures, plans: Sequence[Plan]) -> tuple[Reference, dict[str, float]]:
+    """All plans run on all pictures, and wall milliseconds per picture by attack."""
+    from mia_viz import reference
+
+    found, ms = pictures.blank_reference(target), {}
+    for chosen in plans:
+        name = chosen.attack.name
+        start = time.perf_counter()
+        found = reference.build(target, pictures.x_0, [chosen], found, reporter(f"{target.name} {name}"))
+        ms[name] = 1000 * (time.perf_counter() - start) / len(pictures.names)
+    return found, ms
+
+
+def split_scores(table: Reference, attack: str, split: str) -> Scores | None:
+    """Scores of an attack in one split; None where it lacks a class. Raises ValueError for NaN."""
+    from mia_viz.evaluation import Scores
+
+    members, holdouts = (table.scores(attack, member, split) for member in (True, False))
+    return Scores(members, holdouts) if len(members) and len(holdouts) else None
+
+
+def line(table: Reference, chosen: Plan, ms: float | None) -> Line:
+    """One attack's metrics. Raises ValueError where no pictures were kept for testing."""
+    from mia_viz.evaluation import measure
+
+    name = chosen.attack.name
+    test = split_scores(table, name, "test")
+    if test is None:
+        raise ValueError("No members or no hold-outs were kept for testing; choose a larger --test-share.")
+    metrics = measure(test, split_scores(table, name, "calibration"))
+    return Line(chosen, metrics, table.columns[name].nfe, ms)
+
+
+def differences(table: Reference, plans: Sequence[Plan]) -> dict[str, Interval]:
+    """AUC of every further attack less that of the first, on the test split."""
+    from mia_viz.evaluation import auc_difference
+
+    first = split_scores(table, plans[0].attack.name, "test")
+    names = [chosen.attack.name for chosen in plans[1:]]
+    return {name: auc_difference(split_scores(table, name, "test"), first) for name in names}

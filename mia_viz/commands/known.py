@@ -1,0 +1,119 @@
+"""Pictures of known membership for `reference` and `evaluate`: a bundled population or own folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mia_viz.commands.common import x_0_of
+from mia_viz.commands.score import prepare_file
+
+if TYPE_CHECKING:
+    import torch
+
+    from mia_viz.reference import Reference
+    from mia_viz.targets.target import Target
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+
+
+@dataclass(frozen=True, eq=False)
+class KnownPictures:
+    """M prepared pictures with what is known about each.
+
+    x_0: (M, C, H, W) in the target's space. sha256: of the prepared values. member: (M,) bool. split: (M,) of
+    "calibration" and "test". of_twin: (M,) bool, whether the target's twin was trained on it. byte_size: (M,)
+    of the files.
+    """
+
+    x_0: torch.Tensor
+    sha256: tuple[str, ...]
+    names: tuple[str, ...]
+    member: np.ndarray
+    split: np.ndarray
+    of_twin: np.ndarray
+    byte_size: np.ndarray
+
+    def blank_reference(self, target: Target) -> Reference:
+        """A reference of these pictures without any column yet."""
+        from mia_viz.reference import Reference
+
+        return Reference(target.name, target.weights_sha256, self.sha256, self.names, self.member, self.split, {})
+
+
+def bundled_pictures(target: Target, splits: Sequence[str] = ("calibration", "test")) -> KnownPictures:
+    """The population of a bundled target.
+
+    Calibration: the pictures of its own group and of group C in that split. Test: all groups' test pictures,
+    so that those of the twin's group serve as hold-outs of this target and as members of the other. Raises
+    TargetError for a target that is not bundled.
+    """
+    from mia_viz.targets import bundled
+    from mia_viz.targets.errors import TargetError
+
+    population = bundled.population_of(target.name)
+    if population is None:
+        raise TargetError(f"{target.name} is not bundled, so the members are unknown; give --members and --holdouts.")
+    own = bundled.trained_group(target.name)
+    twin = {"A": "B", "B": "A"}[own]
+    groups = {"calibration": f"{own}C", "test": "ABC"}
+    indices = [(i, split) for split in splits for i in population.indices(groups[split], split)]
+    files = [population.path(i) for i, _ in indices]
+    group = np.array([population.group[i] for i, _ in indices])
+    return _collect(target, files, group == own, np.array([s for _, s in indices]), group == twin)
+
+
+def own_pictures(
+    target: Target, members: Path, holdouts: Path | None, prepare: str, test_share: float
+) -> KnownPictures:
+    """Pictures of two folders; about `test_share` of them, chosen by their content, form the test split.
+
+    Raises ValueError when a folder is missing or empty, when a picture cannot be used, or when one is in
+    both.
+    """
+    inside = picture_files(members)
+    outside = [] if holdouts is None else picture_files(holdouts)
+    member = np.arange(len(inside) + len(outside)) < len(inside)
+    split = np.full(len(member), "calibration")
+    found = _collect(target, [*inside, *outside], member, split, np.zeros(len(member), dtype=bool), prepare)
+    shared = {s for s, m in zip(found.sha256, member, strict=True) if m} & {
+        s for s, m in zip(found.sha256, member, strict=True) if not m
+    }
+    if shared:
+        raise ValueError("A picture is among the members and the hold-outs; every one must be in one folder only.")
+    place = np.array([int(sha256[:8], 16) / 2**32 for sha256 in found.sha256])
+    return KnownPictures(**{**vars(found), "split": np.where(place < test_share, "test", "calibration")})
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """The picture files of a folder, sorted by name. Raises ValueError when there is none."""
+    if not folder.is_dir():
+        raise ValueError(f"There is no folder {folder}.")
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    if not files:
+        raise ValueError(f"There is no picture in {folder}.")
+    return files
+
+
+def _collect(
+    target: Target,
+    files: Sequence[Path],
+    member: np.ndarray,
+    split: np.ndarray,
+    of_twin: np.ndarray,
+    prepare: str = "exact",
+) -> KnownPictures:
+    subjects = [prepare_file(file, target, prepare) for file in files]
+    return KnownPictures(
+        x_0_of(target, [subject.values for subject in subjects]),
+        tuple(subject.pixels_sha256 for subject in subjects),
+        tuple(subject.name for subject in subjects),
+        member,
+        split,
+        of_twin,
+        np.array([file.stat().st_size for file in files]),
+    )

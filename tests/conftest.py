@@ -1,0 +1,117 @@
+"""Shared pieces of the tests: one thread, small pictures, and targets that note down what they are asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from diffusers import UNet2DModel
+from torch import Tensor
+
+from mia_viz.diffusion import Schedule
+from mia_viz.targets.pixel import PixelTarget
+from mia_viz.targets.target import Card, Target
+
+torch.set_num_threads(1)
+
+
+class Wavy(Target):
+    """A cheap, made-up denoiser: a cubic of every pixel and its neighbour, in float64.
+
+    So the answer about one picture does not depend by a single bit on which others are in the batch.
+    """
+
+    name = "wavy"
+    card = Card("Wavy")
+
+    def __init__(self, shape: tuple[int, int, int] = (1, 16, 16)) -> None:
+        self.shape, self.schedule = shape, Schedule.linear()
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu")
+
+    def predict_noise(self, x_t: Tensor, timesteps: Tensor) -> Tensor:
+        x, t = x_t.double(), timesteps.view(-1, 1, 1, 1) / 1000.0
+        return ((0.2 + t) * x - 0.1 * x * x * x + 0.3 * torch.roll(x, 1, dims=-1) * (1 - t)).float()
+
+
+class Recorder(Target):
+    """Passes every question on to another target and keeps (bytes of x_t, t) of each image asked about.
+
+    largest: batch size beyond which it claims to be out of memory. notes: whether it keeps the bytes.
+    before: called before every answer.
+    """
+
+    def __init__(self, inner: Target, largest: int | None = None, notes: bool = True) -> None:
+        self.inner, self.largest, self.notes = inner, largest, notes
+        self.name, self.shape, self.schedule, self.card = inner.name, inner.shape, inner.schedule, inner.card
+        self.questions: list[tuple[bytes, int]] = []
+        self.calls: list[int] = []
+        self.before = lambda: None
+
+    @property
+    def device(self) -> torch.device:
+        return self.inner.device
+
+    def predict_noise(self, x_t: Tensor, timesteps: Tensor) -> Tensor:
+        self.before()
+        if self.largest is not None and len(x_t) > self.largest:
+            raise torch.OutOfMemoryError("made up")
+        self.calls.append(len(x_t))
+        if self.notes:
+            pairs = zip(x_t.numpy(), timesteps.numpy(), strict=True)
+            self.questions += [(x.tobytes(), int(t)) for x, t in pairs]
+        return self.inner.predict_noise(x_t, timesteps)
+
+
+@pytest.fixture(scope="session")
+def make_wavy():
+    """Wavy((C, H, W)): the made-up denoiser."""
+    return Wavy
+
+
+@pytest.fixture(scope="session")
+def make_recorder():
+    """Recorder(target, largest=None, notes=True)."""
+    return Recorder
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """Maker of (count, channels, side, side) smooth random pictures in [-1, 1], float32."""
+
+    def make(count: int, side: int = 16, channels: int = 1, seed: int = 0) -> Tensor:
+        rng = np.random.default_rng([count, side, channels, seed])
+        coarse = torch.from_numpy(rng.standard_normal((count, channels, side // 4, side // 4)))
+        fine = torch.from_numpy(rng.standard_normal((count, channels, side, side)))
+        smooth = torch.nn.functional.interpolate(coarse, size=(side, side), mode="bicubic")
+        return (0.5 * smooth + 0.1 * fine).clamp(-1, 1).float()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_unet():
+    """Maker of a UNet2DModel with two levels and reproducible random weights."""
+
+    def make(side: int = 16, channels: int = 1, seed: int = 0) -> UNet2DModel:
+        torch.manual_seed(seed)
+        return UNet2DModel(
+            sample_size=side,
+            in_channels=channels,
+            out_channels=channels,
+            layers_per_block=1,
+            block_out_channels=(8, 8),
+            down_block_types=("DownBlock2D",) * 2,
+            up_block_types=("UpBlock2D",) * 2,
+            norm_num_groups=4,
+        ).eval()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_target(make_unet) -> PixelTarget:
+    """A real (untrained) network as a target: 1 x 16 x 16 pictures, 1000 linear levels."""
+    return PixelTarget(make_unet(), Schedule.linear(), "tiny", Card("Tiny"))

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Installs everything the tests need into .venv and runs linter, formatter check and tests. From a clean clone.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ -x .venv/bin/python ] || python3 -m venv .venv
+.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+if ! .venv/bin/python tests/ui/browser.py >/dev/null 2>&1; then
+  echo "No Chromium found; installing one."
+  .venv/bin/python -m playwright install --with-deps chromium \
+    || { apt-get update -qq && apt-get install -y -qq chromium fonts-dejavu-core; }
+fi
+.venv/bin/ruff check .
+.venv/bin/ruff format --check .
+export OMP_NUM_THREADS=1 GRADIO_ANALYTICS_ENABLED=False HF_HUB_OFFLINE=1
+.venv/bin/python -m pytest -q "$@"

@@ -1,0 +1,164 @@
+"""Restorations: what is hidden stays hidden, what is visible stays, linear tasks keep their measurements."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch.nn import functional
+
+from mia_viz import restoration
+from mia_viz.analysis import plan, run
+from mia_viz.diffusion import CLEAN
+from mia_viz.probe import Probe
+from mia_viz.restoration import TASKS, Task, build_task, ladder, restore
+from mia_viz.targets.analytic import Memoriser
+
+WALK = {"levels": 8, "start": 980, "resamplings": 2}
+KEYS = [5, 6, 7]
+
+
+def tasks_for(names, x_0, ratio=0.2):
+    return [build_task(name, x_0, ratio, 0, KEYS, i) for i, name in enumerate(names)]
+
+
+@pytest.mark.parametrize("name", ["centre", "blocks"])
+def test_hidden_pixels_never_leak(make_wavy, pictures, name):
+    x_0 = pictures(3)
+    task = build_task(name, x_0, 0.25, 0, KEYS, 0)
+    changed = torch.where(task.hidden > 0, pictures(3, seed=9), x_0)
+    assert not torch.equal(changed, x_0)
+    again = build_task(name, changed, 0.25, 0, KEYS, 0)
+    assert torch.equal(again.hidden, task.hidden)
+    first, second = (restore(Probe(make_wavy(), x, keys=KEYS), [t], **WALK) for x, t in ((x_0, task), (changed, again)))
+    assert torch.equal(first, second)
+
+
+def test_given_its_mask_the_salient_task_does_not_leak_either(make_wavy, pictures):
+    x_0 = pictures(3)
+    task = build_task("salient", x_0, 0.25, 0, KEYS, 0)
+    changed = torch.where(task.hidden > 0, -x_0, x_0)
+    first, second = (restore(Probe(make_wavy(), x, keys=KEYS), [task], **WALK) for x in (x_0, changed))
+    assert torch.equal(first, second)
+
+
+def test_changing_a_visible_pixel_does_change_the_restoration(make_wavy, pictures):
+    x_0 = pictures(3)
+    task = build_task("centre", x_0, 0.25, 0, KEYS, 0)
+    changed = torch.where(task.hidden > 0, x_0, -x_0)
+    first, second = (restore(Probe(make_wavy(), x, keys=KEYS), [task], **WALK) for x in (x_0, changed))
+    assert not torch.equal(first * task.hidden[:, None], second * task.hidden[:, None])
+
+
+@pytest.mark.parametrize("ratio", [0.05, 0.3, 0.6])
+def test_visible_pixels_are_kept_exactly(make_wavy, pictures, ratio):
+    x_0 = pictures(3)
+    tasks = tasks_for(("centre", "blocks", "salient"), x_0, ratio)
+    restored = restore(Probe(make_wavy(), x_0, keys=KEYS), tasks, **WALK)
+    for k, task in enumerate(tasks):
+        visible = 1 - task.hidden
+        assert torch.equal(restored[:, k] * visible, x_0 * visible)
+        assert not torch.equal(restored[:, k], x_0)
+
+
+def test_hiding_nothing_gives_the_picture_back(make_wavy, pictures):
+    x_0 = pictures(3)
+    nothing = Task("blocks", torch.zeros(3, 1, 16, 16))
+    assert torch.equal(restore(Probe(make_wavy(), x_0, keys=KEYS), [nothing], **WALK)[:, 0], x_0)
+
+
+def test_linear_tasks_agree_with_what_was_measured(make_wavy, pictures):
+    x_0 = pictures(3, channels=3)
+    tasks = tasks_for(("sr2", "sr4", "colour"), x_0)
+    restored = restore(Probe(make_wavy((3, 16, 16)), x_0, keys=KEYS), tasks, **WALK)
+    for k, measure in enumerate(
+        (
+            lambda x: functional.avg_pool2d(x, 2),
+            lambda x: functional.avg_pool2d(x, 4),
+            lambda x: x.mean(1),
+        )
+    ):
+        torch.testing.assert_close(measure(restored[:, k]), measure(x_0), rtol=0, atol=1e-6)
+        assert (restored[:, k] - x_0).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_linear_degradations_are_projections(pictures, name):
+    x_0 = pictures(3, channels=3)
+    task = build_task(name, x_0, 0.2, 0, KEYS, 0)
+    once = task.known(x_0)
+    torch.testing.assert_close(task.known(once), once, rtol=0, atol=1e-6)
+    assert once.shape == x_0.shape
+
+
+def test_a_perfect_memory_restores_its_picture(pictures):
+    x_0 = pictures(1, channels=3)
+    probe = Probe(Memoriser(x_0), x_0, keys=[1])
+    tasks = [build_task(name, x_0, 0.3, 0, [1], i) for i, name in enumerate(TASKS)]
+    restored = restore(probe, tasks, **WALK)
+    torch.testing.assert_close(restored, x_0[:, None].expand_as(restored), rtol=0, atol=2e-5)
+    result = run(probe, plan("drc", {"tasks": "+".join(TASKS), "restorations": "6", "levels": "8"}))
+    assert result.raw[0] == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("ratio", [0.05, 0.15, 0.3, 0.6])
+@pytest.mark.parametrize(("side", "block"), [(16, 4), (32, 8), (40, 8)])
+def test_masks_hide_the_share_asked_for(pictures, ratio, side, block):
+    x_0 = pictures(3, side=side)
+    centre, blocks, salient = tasks_for(("centre", "blocks", "salient"), x_0, ratio)
+    for task in (blocks, salient):
+        hidden = task.hidden.sum((1, 2, 3)) / block**2
+        assert (hidden - ratio * side**2 / block**2).abs().max() <= 1
+        cells = functional.avg_pool2d(task.hidden, block)
+        assert set(cells.unique().tolist()) == {0.0, 1.0}
+    share = centre.hidden.mean().sqrt()
+    assert abs(float(share) - ratio**0.5) <= 0.5 / side + 1e-6
+    assert torch.equal(centre.hidden[0], centre.hidden[2])
+    assert not torch.equal(blocks.hidden[0], blocks.hidden[1])
+
+
+def test_salient_blocks_are_where_the_texture_is():
+    x_0 = torch.zeros(1, 1, 32, 32)
+    x_0[..., 8:16, 16:24] = torch.randn(8, 8, generator=torch.Generator().manual_seed(0))
+    hidden = build_task("salient", x_0, 1 / 16, 0, [1], 0).hidden
+    assert hidden[..., 8:16, 16:24].min() == 1
+    assert hidden.sum() == 64
+
+
+def test_random_blocks_follow_seed_image_and_turn(pictures):
+    x_0 = pictures(1)
+
+    def hidden(seed: int, key: int, index: int) -> torch.Tensor:
+        return build_task("blocks", x_0, 0.3, seed, [key], index).hidden
+
+    assert torch.equal(hidden(0, 1, 0), hidden(0, 1, 0))
+    others = (hidden(1, 1, 0), hidden(0, 2, 0), hidden(0, 1, 1))
+    assert not any(torch.equal(hidden(0, 1, 0), other) for other in others)
+
+
+def test_taking_images_in_groups_changes_nothing(make_wavy, pictures, monkeypatch):
+    x_0 = pictures(3)
+    tasks = tasks_for(("centre", "blocks", "sr2"), x_0)
+    together = restore(Probe(make_wavy(), x_0, keys=KEYS), tasks, **WALK)
+    assert torch.equal(restore(Probe(make_wavy(), x_0, keys=KEYS, batch=1), tasks, **WALK), together)
+    assert torch.equal(restore(Probe(make_wavy(), x_0, keys=KEYS, batch=6), tasks, **WALK), together)
+    monkeypatch.setattr(restoration, "NOISE_BYTES", 1)
+    assert torch.equal(restore(Probe(make_wavy(), x_0, keys=KEYS), tasks, **WALK), together)
+
+
+def test_restorations_differ_by_their_noise_only(make_wavy, pictures):
+    x_0 = pictures(3)
+    task = build_task("centre", x_0, 0.2, 0, KEYS, 0)
+    probe = Probe(make_wavy(), x_0, keys=KEYS)
+    restored = restore(probe, [task, task], **WALK)
+    assert not torch.equal(restored[:, 0], restored[:, 1])
+    assert torch.equal(restore(probe, [task], **WALK)[:, 0], restored[:, 0])
+    assert probe.nfe == 3 * 8 * 2
+
+
+def test_the_ladder_falls_evenly_to_the_clean_picture():
+    assert ladder(980, 5) == [980, 784, 588, 392, 196, CLEAN]
+    steps = ladder(999, 200)
+    assert len(steps) == 201
+    assert all(a > b for a, b in itertools.pairwise(steps))
