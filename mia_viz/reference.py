@@ -156,7 +156,7 @@ def save(reference: Reference, file: Path) -> None:
 
 
 def load(file: Path) -> Reference:
-    """Read a reference. Raises ReferenceFileError with one sentence when it is missing, damaged or of another format."""
+    """Read a reference. Raises ReferenceFileError (one sentence) when missing, damaged or of another format."""
     if not file.is_file():
         raise ReferenceFileError("There is no reference for this model.")
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from mia_viz.figures.palette import HOLDOUT, MEMBER, QUERY, calm, faded
+from mia_viz.figures.palette import add_groups, add_query, calm
 
 NAMES = {"low": "Coarse shapes", "mid": "Middling detail", "high": "Fine detail"}
 EDGES = {"low": (0.0, 0.1), "mid": (0.1, 0.4), "high": (0.4, 1.5)}
@@ -43,43 +43,15 @@ def ring_middles(bands: int, height: int, width: int) -> np.ndarray:
     return (np.arange(bands) + 0.5) / bands * nyquist_share(height, width).max()
 
 
-def error_per_ring(
-    share: np.ndarray,
-    query: np.ndarray,
-    members: np.ndarray,
-    holdouts: np.ndarray,
-    name: str = "this picture",
-) -> go.Figure:
-    """Error per frequency ring on a log scale: the query (bands,) against members and hold-outs (n, bands).
-
-    Reference groups are drawn as median and middle half.
-    """
+def error_per_ring(share: np.ndarray, query: np.ndarray, members: np.ndarray, holdouts: np.ndarray) -> go.Figure:
+    """Error per frequency ring on a log scale: the query (bands,) against members and hold-outs (n, bands)."""
     figure = go.Figure()
-    for rows, colour, symbol, label in (
-        (members, MEMBER, "circle", "seen in training"),
-        (holdouts, HOLDOUT, "square", "never seen"),
-    ):
-        if len(rows) == 0:
-            continue
-        low, middle, high = np.percentile(np.maximum(rows, 1e-9), (25, 50, 75), axis=0)
-        figure.add_scatter(x=share, y=high, mode="lines", line={"width": 0}, showlegend=False, hoverinfo="skip")
-        figure.add_scatter(
-            x=share, y=low, mode="lines", line={"width": 0}, fill="tonexty", fillcolor=faded(colour, 0.18),
-            showlegend=False, hoverinfo="skip",
-        )  # fmt: skip
-        figure.add_scatter(
-            x=share, y=middle, mode="lines+markers", name=f"typical picture {label}", line={"color": colour, "width": 2},
-            marker={"symbol": symbol, "size": 5}, hovertemplate="%{y:.3g}<extra>" + label + "</extra>",
-        )  # fmt: skip
-    figure.add_scatter(
-        x=share, y=np.maximum(query, 1e-9), mode="lines+markers", name=name, line={"color": QUERY, "width": 2, "dash": "dot"},
-        marker={"symbol": "diamond", "size": 7, "color": QUERY}, hovertemplate="%{y:.3g}<extra>" + name + "</extra>",
-    )  # fmt: skip
+    add_groups(figure, share, np.maximum(members, 1e-9), np.maximum(holdouts, 1e-9))
+    add_query(figure, share, np.maximum(query, 1e-9))
     for edge in (EDGES["mid"][0], EDGES["high"][0]):
         figure.add_vline(x=edge, line={"color": "rgba(128,136,144,.6)", "width": 1, "dash": "dash"})
     calm(figure, 380)
     figure.update_yaxes(type="log", title="error (energy per ring)", exponentformat="power", dtick=1)
-    figure.update_xaxes(
-        title="coarse  \N{LEFTWARDS ARROW}  share of the finest detail (Nyquist)  \N{RIGHTWARDS ARROW}  fine"
-    )
+    arrow = "coarse  \N{LEFTWARDS ARROW}  share of the finest detail (Nyquist)  \N{RIGHTWARDS ARROW}  fine"
+    figure.update_xaxes(title=arrow)
     return figure

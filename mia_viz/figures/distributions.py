@@ -21,14 +21,22 @@ def strip_plot(score: float, members: np.ndarray, holdouts: np.ndarray) -> go.Fi
         (members, 1, MEMBER, "circle", "seen in training"),
     ):
         figure.add_scatter(
-            x=values, y=row + spread(len(values)), mode="markers", name=f"{label} ({len(values)})",
-            marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.55}, hovertemplate="%{x:.4g}<extra>" + label + "</extra>",
-        )  # fmt: skip
+            x=values,
+            y=row + spread(len(values)),
+            mode="markers",
+            name=f"{label} ({len(values)})",
+            marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.55},
+            hovertemplate="%{x:.4g}<extra>" + label + "</extra>",
+        )
     figure.add_scatter(
-        x=[score, score, score], y=[-0.5, 0.5, 1.5], mode="lines+markers", name="this picture",
-        line={"color": QUERY, "width": 2}, marker={"symbol": "diamond", "color": QUERY, "size": [0, 15, 0]},
+        x=[score, score, score],
+        y=[-0.5, 0.5, 1.5],
+        mode="lines+markers",
+        name="this picture",
+        line={"color": QUERY, "width": 2},
+        marker={"symbol": "diamond", "color": QUERY, "size": [0, 15, 0]},
         hovertemplate="%{x:.4g}<extra>this picture</extra>",
-    )  # fmt: skip
+    )
     calm(figure, 210)
     figure.update_layout(margin={"l": 110, "r": 12, "t": 30, "b": 40})
     figure.update_yaxes(tickvals=[0, 1], ticktext=["never seen", "in training"], range=[-0.6, 1.6], showgrid=False)

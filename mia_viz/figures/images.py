@@ -66,9 +66,10 @@ def tile(array: np.ndarray, caption: str, alt: str, note: str = "") -> str:
     )
 
 
-def strip(tiles: list[str], wide: bool = False) -> str:
-    """Tiles side by side, wrapping on narrow screens."""
-    return f'<div class="mv-strip{" mv-wide" if wide else ""}">{"".join(tiles)}</div>'
+def strip(tiles: list[str]) -> str:
+    """Tiles side by side; three stay together on a phone, more wrap to two columns."""
+    three = " mv-three" if len(tiles) == 3 else ""
+    return f'<div class="mv-strip{three}">{"".join(tiles)}</div>'
 
 
 def scale_bar(colours: np.ndarray, low: str, middle: str, high: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from mia_viz.figures.palette import GRID, HOLDOUT, MEMBER, QUERY, calm, faded
+from mia_viz.figures.palette import GRID, HOLDOUT, MEMBER, QUERY, add_groups, add_query, calm, faded
 
 
 def plane(offsets: np.ndarray) -> np.ndarray:
@@ -34,16 +34,20 @@ def cloud(
     ):
         if radius is not None:
             figure.add_scatter(
-                x=radius * np.cos(angle), y=radius * np.sin(angle), mode="lines", name=label, fill="toself",
-                fillcolor=faded(colour, 0.06), line={"color": colour, "width": 2, "dash": dash}, hoverinfo="skip",
-            )  # fmt: skip
-    figure.add_scatter(
-        x=points[:, 0], y=points[:, 1], mode="lines+markers+text", text=[f"{t}" for t in levels],
-        textposition="top center", name="answers about this picture", line={"color": QUERY, "width": 1, "dash": "dot"},
-        marker={"symbol": "diamond", "color": QUERY, "size": [16 if i == current else 8 for i in range(len(points))]},
-        hovertemplate="level %{text}<extra></extra>",
-    )  # fmt: skip
-    figure.add_scatter(x=[0], y=[0], mode="markers", name="their centre", marker={"symbol": "cross-thin", "size": 12, "line": {"color": QUERY, "width": 2}}, hoverinfo="skip")  # fmt: skip
+                x=radius * np.cos(angle),
+                y=radius * np.sin(angle),
+                mode="lines",
+                name=label,
+                fill="toself",
+                fillcolor=faded(colour, 0.06),
+                line={"color": colour, "width": 2, "dash": dash},
+                hoverinfo="skip",
+            )
+    words = {"text": [str(t) for t in levels], "textposition": "top center", "mode": "lines+markers+text"}
+    hover = {"hovertemplate": "level %{text}<extra></extra>", "name": "answers about this picture"}
+    add_query(figure, points[:, 0], points[:, 1], current, **words, **hover)
+    cross = {"symbol": "cross-thin", "size": 12, "line": {"color": QUERY, "width": 2}}
+    figure.add_scatter(x=[0], y=[0], mode="markers", name="their centre", marker=cross, hoverinfo="skip")
     calm(figure, 380)
     reach = 1.25 * max(float(np.abs(points).max()), member or 0, holdout or 0, 1e-9)
     figure.update_xaxes(range=[-reach, reach], constrain="domain", showticklabels=False, zerolinecolor=GRID)
@@ -56,27 +60,8 @@ def distance_curve(
 ) -> go.Figure:
     """Distance of every answer from the centre against its noise level; groups (n, k) as median and middle half."""
     figure = go.Figure()
-    for rows, colour, symbol, label in (
-        (members, MEMBER, "circle", "seen in training"),
-        (holdouts, HOLDOUT, "square", "never seen"),
-    ):
-        if len(rows) == 0:
-            continue
-        low, middle, high = np.percentile(rows, (25, 50, 75), axis=0)
-        figure.add_scatter(x=levels, y=high, mode="lines", line={"width": 0}, showlegend=False, hoverinfo="skip")
-        figure.add_scatter(
-            x=levels, y=low, mode="lines", line={"width": 0}, fill="tonexty", fillcolor=faded(colour, 0.18),
-            showlegend=False, hoverinfo="skip",
-        )  # fmt: skip
-        figure.add_scatter(
-            x=levels, y=middle, mode="lines+markers", name=f"typical picture {label}", line={"color": colour, "width": 2},
-            marker={"symbol": symbol, "size": 6}, hovertemplate="%{y:.3f}<extra>" + label + "</extra>",
-        )  # fmt: skip
-    figure.add_scatter(
-        x=levels, y=distances, mode="lines+markers", name="this picture", line={"color": QUERY, "width": 2, "dash": "dot"},
-        marker={"symbol": "diamond", "color": QUERY, "size": [14 if i == current else 8 for i in range(len(levels))]},
-        hovertemplate="%{y:.3f}<extra>this picture</extra>",
-    )  # fmt: skip
+    add_groups(figure, levels, members, holdouts)
+    add_query(figure, levels, distances, current)
     calm(figure, 380)
     figure.update_xaxes(title="noise level (timestep)", autorange="reversed")
     figure.update_yaxes(title="distance from the centre", rangemode="tozero")

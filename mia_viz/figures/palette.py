@@ -7,6 +7,7 @@ white in dark mode.
 
 from __future__ import annotations
 
+import numpy as np
 import plotly.graph_objects as go
 
 MEMBER = "#0072B2"
@@ -21,6 +22,42 @@ def faded(colour: str, opacity: float) -> str:
     """A palette colour ("#rrggbb") with an opacity, for ribbons."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red}, {green}, {blue}, {opacity})"
+
+
+def add_groups(figure: go.Figure, x: object, members: np.ndarray, holdouts: np.ndarray) -> None:
+    """Draw both reference groups (n, len(x)) as a line through the medians and a ribbon over the middle half."""
+    for rows, colour, symbol, label in (
+        (members, MEMBER, "circle", "seen in training"),
+        (holdouts, HOLDOUT, "square", "never seen"),
+    ):
+        if len(rows) == 0:
+            continue
+        low, middle, high = np.percentile(rows, (25, 50, 75), axis=0)
+        hidden = {"mode": "lines", "line": {"width": 0}, "showlegend": False, "hoverinfo": "skip"}
+        figure.add_scatter(x=x, y=high, **hidden)
+        figure.add_scatter(x=x, y=low, fill="tonexty", fillcolor=faded(colour, 0.18), **hidden)
+        figure.add_scatter(
+            x=x,
+            y=middle,
+            mode="lines+markers",
+            name=f"typical picture {label}",
+            line={"color": colour, "width": 2},
+            marker={"symbol": symbol, "size": 5},
+            hovertemplate="%{y:.3g}<extra>" + label + "</extra>",
+        )
+
+
+def add_query(figure: go.Figure, x: object, y: object, current: int | None = None, **extra: object) -> None:
+    """Draw the picture in question as dotted diamonds; the `current` point larger than the rest."""
+    count = len(np.asarray(y))
+    style = {
+        "mode": "lines+markers",
+        "name": "this picture",
+        "line": {"color": QUERY, "width": 2, "dash": "dot"},
+        "marker": {"symbol": "diamond", "color": QUERY, "size": [15 if i == current else 7 for i in range(count)]},
+        "hovertemplate": "%{y:.3g}<extra>this picture</extra>",
+    }
+    figure.add_scatter(x=x, y=y, **{**style, **extra})
 
 
 def calm(figure: go.Figure, height: int) -> go.Figure:

@@ -61,8 +61,8 @@ def progress_bar(update: worker.Update) -> str:
     left = update.seconds * (1 - update.share) / update.share if update.share > 0.05 else None
     rest = f", about {left:.0f} s left" if left is not None and left >= 1 else ""
     return (
-        f'<div class="mv-status" role="status"><div class="mv-bar"><i style="width:{100 * update.share:.0f}%"></i></div>'
-        f"Asking the model: {100 * update.share:.0f} %{rest}</div>"
+        '<div class="mv-status" role="status"><div class="mv-bar">'
+        f'<i style="width:{100 * update.share:.0f}%"></i></div>Asking the model: {100 * update.share:.0f} %{rest}</div>'
     )
 
 
@@ -70,7 +70,8 @@ def done_line(case: Case) -> str:
     """Times per stage, in words."""
     stages = ", ".join(f"{f.title.split(' (')[0].lower()} {f.seconds:.1f} s" for f in case.findings)
     total = sum(f.seconds for f in case.findings)
-    return f'<div class="mv-status" role="status">Done in {total:.1f} s ({escape(stages)}). Walk on with the steps above.</div>'
+    line = f"Done in {total:.1f} s ({escape(stages)}). Walk on with the steps above."
+    return f'<div class="mv-status" role="status">{line}</div>'
 
 
 def build_app() -> gr.Blocks:

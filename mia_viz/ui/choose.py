@@ -114,8 +114,8 @@ def hero(case: Case) -> str:
         images.tile(images.hide(case.values, part.hidden[0]), "A part is hidden", "the picture, its middle hidden"),
         images.tile(images.grey(part.restored[0]), "What the model put there", "the picture as the model filled it in"),
     ]
-    inner = images.strip(tiles).replace("mv-strip", "mv-strip mv-three", 1)
-    return f'<p class="mv-lead">The model never sees the hidden part. Did it know what was there?</p>{inner}<p class="mv-note">{lead}</p>'
+    question = "The model never sees the hidden part. Did it know what was there?"
+    return f'<p class="mv-lead">{question}</p>{images.strip(tiles)}<p class="mv-note">{lead}</p>'
 
 
 def build(start: Case, picked: Picked) -> Choose:

@@ -1,22 +1,31 @@
-"""Start the app: on this machine only, without telemetry, share links or run history."""
+"""Build and start the app: on this machine only, without telemetry, share links or run history."""
 
 from __future__ import annotations
 
 import os
 import threading
-
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-
-import gradio as gr
+from typing import TYPE_CHECKING
 
 from mia_viz import engine
 from mia_viz.targets.bundled import ASSETS, bundled_names
-from mia_viz.ui.style import CSS, THEME
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+
+def build() -> gr.Blocks:
+    """The whole app, with gradio's telemetry off before it is imported."""
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from mia_viz.ui.build import build_app
+
+    return build_app()
 
 
 def launch_options() -> dict:
     """Keyword arguments for `Blocks.launch`."""
+    from mia_viz.ui.style import CSS, THEME
+
     return {
         "theme": THEME,
         "css": CSS,
@@ -24,7 +33,7 @@ def launch_options() -> dict:
         "run_history": False,
         "enable_monitoring": False,
         "max_file_size": "50mb",
-        "allowed_paths": [str(ASSETS / "brain" / "pictures")],
+        "allowed_paths": [str(ASSETS)],
         "server_name": os.environ.get("MIA_VIZ_HOST", "127.0.0.1"),
     }
 

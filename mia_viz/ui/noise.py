@@ -46,17 +46,16 @@ def now(case: Case, index: int) -> str:
     part = case.noises
     if part is None:
         return WAITING
+    answer, centre = part.predicted[index], part.predicted.mean(axis=0)
+    apart = np.abs(part.offsets[index]).mean(axis=0)
+    size = f"distance {part.distances[index]:.3f}"
+    level = f"Answer at level {part.levels[index]}"
     tiles = [
-        images.tile(images.signed(part.predicted[index], NOISE_LIMIT), f"Answer at level {part.levels[index]}", "predicted noise"),
-        images.tile(images.signed(part.predicted.mean(axis=0), NOISE_LIMIT), "Centre of all answers", "mean predicted noise"),
-        images.tile(
-            images.unsigned(np.abs(part.offsets[index]).mean(axis=0), 0, DISTANCE_LIMIT),
-            "How far apart",
-            f"distance map, mean {np.abs(part.offsets[index]).mean():.2f}",
-            f"distance {part.distances[index]:.3f}",
-        ),
-    ]  # fmt: skip
-    return images.strip(tiles).replace("mv-strip", "mv-strip mv-three", 1)
+        images.tile(images.signed(answer, NOISE_LIMIT), level, "predicted noise"),
+        images.tile(images.signed(centre, NOISE_LIMIT), "Centre of all answers", "mean predicted noise"),
+        images.tile(images.unsigned(apart, 0, DISTANCE_LIMIT), "How far apart", f"distance map, {size}", size),
+    ]
+    return images.strip(tiles)
 
 
 def maps(case: Case, index: int) -> str:

@@ -30,7 +30,6 @@ CSS = """
 .mv-head p { margin: 0; max-width: 62ch; }
 .mv-lead { max-width: 68ch; font-size: 1.05rem; }
 .mv-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(118px, 1fr)); gap: 14px; margin: .4rem 0; }
-.mv-strip.mv-wide { grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); }
 .mv-tile { margin: 0; min-width: 0; }
 .mv-px { width: 100%; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; border-radius: 6px;
   background: #000; display: block; }
@@ -48,7 +47,8 @@ CSS = """
 .mv-scale i { width: 140px; height: 12px; border-radius: 3px; display: inline-block; }
 .mv-scale em { font-style: normal; opacity: .85; }
 .mv-card { border: 1px solid var(--border-color-primary); border-radius: 10px; padding: 12px 14px; }
-.mv-card dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 12px; margin: .4rem 0 0; font-size: .93rem; }
+.mv-card dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 12px;
+  margin: .4rem 0 0; font-size: .93rem; }
 .mv-card dt { opacity: .8; }
 .mv-card dd { margin: 0; overflow-wrap: anywhere; }
 .mv-answer { border-left: 6px solid var(--c, #888); padding: 6px 0 6px 16px; margin: .4rem 0; }
@@ -60,11 +60,13 @@ CSS = """
 .mv-chosen { max-width: 170px; }
 .mv-error { border-left: 6px solid #b45309; padding: 6px 14px; }
 .mv-table { border-collapse: collapse; width: 100%; font-size: .93rem; }
-.mv-table td, .mv-table th { text-align: left; padding: 4px 10px 4px 0; border-bottom: 1px solid var(--border-color-primary); }
+.mv-table td, .mv-table th { text-align: left; padding: 4px 10px 4px 0;
+  border-bottom: 1px solid var(--border-color-primary); }
 .mv-scroll { overflow-x: auto; }
 #gallery .grid-wrap { max-height: none !important; overflow: visible !important; padding: 0 !important; }
 #gallery .grid-container { grid-template-columns: repeat(6, minmax(0, 1fr)) !important; gap: 8px !important; }
-#gallery .thumbnail-lg, #gallery .gallery-item, #gallery button { width: 100% !important; height: auto !important; aspect-ratio: 1; }
+#gallery .thumbnail-lg, #gallery .gallery-item, #gallery button {
+  width: 100% !important; height: auto !important; aspect-ratio: 1; }
 .modebar { display: none !important; }
 #gallery img { image-rendering: pixelated; background: #000; }
 .dark .js-plotly-plot [style*="rgb(1, 1, 1)"] { stroke: #fff !important; }

@@ -53,7 +53,8 @@ def answer(case: Case) -> str:
     return (
         f'<div class="mv-answer" style="--c:{COLOURS[verdict.zone]}"><h2>{SENTENCES[verdict.zone]}</h2>'
         f"<p>{escape(verdict.frequency)}</p>{members}"
-        f'<p class="mv-note">All four methods together, by the average of their ranks (p = {verdict.p_value:.3f}). {CAVEAT}</p></div>'
+        f'<p class="mv-note">All four methods together, by the average of their ranks (p = {verdict.p_value:.3f}). '
+        f"{CAVEAT}</p></div>"
     )
 
 
@@ -85,8 +86,9 @@ def costs(case: Case) -> str:
     )
     when = "measured just now" if case.live else "measured beforehand"
     return (
-        f'<details><summary>Numbers and times ({when})</summary><div class="mv-scroll"><table class="mv-table"><tr><th>method</th>'
-        f"<th>statistic as published</th><th>questions to the model</th><th>time</th></tr>{rows}</table></div></details>"
+        f'<details><summary>Numbers and times ({when})</summary><div class="mv-scroll"><table class="mv-table"><tr>'
+        "<th>method</th><th>statistic as published</th><th>questions to the model</th><th>time</th></tr>"
+        f"{rows}</table></div></details>"
     )
 
 

@@ -1,0 +1,67 @@
+"""One running app and one Chromium for all browser flows; every flow leaves a screenshot in build/screenshots."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from mia_viz.ui.launch import build, launch_options
+from tests.ui.browser import find_chromium
+
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args):
+    return {**browser_type_launch_args, "executable_path": find_chromium(), "args": list(QUIET)}
+
+
+@pytest.fixture(scope="session")
+def url():
+    demo = build()
+    demo.queue(default_concurrency_limit=8)
+    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    yield address
+    demo.close()
+
+
+@pytest.fixture
+def watched(page: Page, url: str):
+    """A page on the app that must neither ask another machine for anything nor log an error."""
+    complaints: list[str] = []
+    page.on("request", lambda r: complaints.append(f"asked {r.url}") if not r.url.startswith(LOCAL) else None)
+    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.set_default_timeout(60_000)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(url)
+    page.wait_for_selector("#hero img")
+    yield page
+    assert not complaints
+
+
+LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
+
+
+def shoot(page: Page, name: str) -> None:
+    """Keep what the page looks like."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+def go(page: Page, step: str, ready: str) -> None:
+    """Move to a step of the walk and wait for a part of it."""
+    page.get_by_role("button", name=re.compile(rf"(^|\d\s*){step}$")).first.click()
+    page.wait_for_selector(ready)

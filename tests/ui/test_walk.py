@@ -1,0 +1,172 @@
+"""The walk as a visitor takes it, in a real Chromium against the real app and the bundled models."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from mia_viz import engine
+from tests.ui.conftest import go, shoot
+
+pytestmark = pytest.mark.ui
+
+STEPS = {
+    "Restore": "#trio img",
+    "Frequency": "#band-curve .main-svg",
+    "Noise": "#cloud .main-svg",
+    "Verdict": "#plot-drc .main-svg",
+}
+
+
+def analyse(page: Page) -> None:
+    """Press Analyse and wait for the end."""
+    page.locator("#analyse").click()
+    expect(page.locator("#status")).to_contain_text("Done in", timeout=180_000)
+
+
+def serious(page: Page) -> list[str]:
+    """Accessibility violations of weight, by axe."""
+    found = Axe().run(page).response["violations"]
+    return [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in found if v["impact"] in ("serious", "critical")]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_opens_on_an_analysed_case_and_every_step_can_be_read(watched, url, theme):
+    watched.goto(f"{url}?__theme={theme}")
+    watched.wait_for_selector("#hero img")
+    expect(watched.locator("#hero img")).to_have_count(3)
+    expect(watched.locator("#hero")).to_contain_text("Computed beforehand")
+    shoot(watched, f"choose-{theme}")
+    violations = serious(watched)
+    for step, ready in STEPS.items():
+        go(watched, step, ready)
+        violations += serious(watched)
+        shoot(watched, f"{step.lower()}-{theme}")
+    assert violations == []
+
+
+def test_analyse_reveal_and_the_twin_turns_the_truth_around(watched):
+    watched.locator("#gallery button").nth(2).click()
+    expect(watched.locator("#chosen")).to_contain_text("picture")
+    chosen = watched.locator("#chosen figcaption").inner_text()
+    watched.get_by_label("I cannot tell").check()
+    analyse(watched)
+    expect(watched.locator("#hero")).to_contain_text("Computed just now")
+    go(watched, "Verdict", "#plot-loss .main-svg")
+    expect(watched.locator("#truth")).to_be_empty()
+    watched.locator("#reveal").click()
+    expect(watched.locator("#truth")).to_contain_text("training set")
+    first = watched.locator("#truth").inner_text()
+    watched.locator("#twin").click()
+    expect(watched.locator("#truth")).to_be_empty()
+    expect(watched.locator("#plot-drc .main-svg").first).to_be_visible(timeout=180_000)
+    expect(watched.locator("#answer")).to_contain_text("p =", timeout=180_000)
+    watched.locator("#reveal").click()
+    second = watched.locator("#truth").inner_text()
+    shoot(watched, "twin")
+    assert chosen.startswith("picture")
+    # Pictures of group C belong to neither; for A and B the truth must differ.
+    assert ("not" in first) != ("not" in second) or ("not" in first and "not" in second)
+
+
+def test_cancel_stops_the_work_itself(watched):
+    target = engine.opened("brain-a")
+    calls: list[int] = []
+    original = target.predict_noise
+    target.predict_noise = lambda x_t, t: calls.append(len(x_t)) or original(x_t, t)
+    try:
+        watched.locator("#analyse").click()
+        expect(watched.locator("#status")).to_contain_text(re.compile(r"Asking the model: [1-9]"))
+        watched.locator("#cancel").click()
+        expect(watched.locator("#status")).to_contain_text("Stopped")
+        watched.wait_for_timeout(700)
+        asked = len(calls)
+        watched.wait_for_timeout(1500)
+        assert len(calls) == asked
+        assert 0 < sum(calls) < 419
+    finally:
+        del target.predict_noise
+    shoot(watched, "cancelled")
+    expect(watched.locator("#analyse")).to_be_enabled()
+
+
+def picture(mode: str = "L", size: tuple[int, int] = (64, 64), form: str = "PNG") -> bytes:
+    """A real image file."""
+    values = np.random.default_rng(3).integers(0, 255, (*size[::-1], len(Image.new(mode, (1, 1)).getbands())))
+    buffer = io.BytesIO()
+    Image.fromarray(values.astype(np.uint8).squeeze(), mode).save(buffer, form)
+    return buffer.getvalue()
+
+
+def test_bad_uploads_get_a_sentence_and_good_ones_still_work(watched):
+    watched.get_by_text("Use a picture of your own").click()
+    bad = {
+        "letter.png": b"this is a letter",
+        "half.png": picture()[:200],
+        "empty.png": b"",
+        "inks.jpg": picture("CMYK", form="JPEG"),
+        "glass.png": picture("RGBA"),
+        "large.png": picture(size=(100, 80)),
+    }
+    before = watched.locator("#chosen img").get_attribute("src")
+    for name, data in bad.items():
+        upload(watched, name, data)
+        expect(watched.locator("#status .mv-error")).to_be_visible()
+        sentence = watched.locator("#status").inner_text()
+        assert sentence.strip().endswith(".")
+        assert "Traceback" not in sentence
+        assert watched.locator("#chosen img").get_attribute("src") == before
+    upload(watched, "mine.png", picture())
+    expect(watched.locator("#chosen")).to_contain_text("mine.png")
+    analyse(watched)
+    go(watched, "Verdict", "#answer")
+    watched.locator("#reveal").click()
+    expect(watched.locator("#truth")).to_contain_text("Nobody but its maker")
+    shoot(watched, "own-picture")
+
+
+def upload(page: Page, name: str, data: bytes) -> None:
+    """Give the app a file, taking the previous one away first."""
+    remove = page.locator("#upload").get_by_role("button", name=re.compile("clear|remove", re.I))
+    if remove.count():
+        remove.first.click()
+    page.locator("#upload input[type=file]").set_input_files({"name": name, "mimeType": "image/png", "buffer": data})
+
+
+def test_the_keyboard_moves_the_divider_and_the_scrubber(watched):
+    go(watched, "Restore", "#pair input[type=range]")
+    divider = watched.locator("#pair input[type=range]")
+    divider.focus()
+    for _ in range(10):
+        watched.keyboard.press("ArrowRight")
+    assert watched.locator("#pair .mv-compare").evaluate("e => e.style.getPropertyValue('--p')") == "60%"
+    go(watched, "Noise", "#noise-now img")
+    before = watched.locator("#noise-now").inner_text()
+    watched.locator("#scrub input[type=range]").focus()
+    watched.keyboard.press("ArrowRight")
+    expect(watched.locator("#noise-now")).not_to_have_text(before)
+    expect(watched.locator("#noise-now")).to_contain_text("level 70")
+    expect(watched.locator("#noise-maps")).to_contain_text("Level 70 (chosen)")
+    shoot(watched, "scrubbed")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_is_wider_than_a_phone(browser, playwright, url, theme):
+    context = browser.new_context(**playwright.devices["iPhone 13"])
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{url}?__theme={theme}")
+    page.wait_for_selector("#hero img")
+    shoot(page, f"phone-choose-{theme}")
+    for step, ready in STEPS.items():
+        go(page, step, ready)
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        shoot(page, f"phone-{step.lower()}-{theme}")
+    context.close()
