@@ -52,6 +52,6 @@ def error_per_ring(share: np.ndarray, query: np.ndarray, members: np.ndarray, ho
         figure.add_vline(x=edge, line={"color": "rgba(128,136,144,.6)", "width": 1, "dash": "dash"})
     calm(figure, 380)
     figure.update_yaxes(type="log", title="error (energy per ring)", exponentformat="power", dtick=1)
-    arrow = "coarse  \N{LEFTWARDS ARROW}  share of the finest detail (Nyquist)  \N{RIGHTWARDS ARROW}  fine"
-    figure.update_xaxes(title=arrow)
+    axis = "fineness of detail (share of Nyquist) \N{RIGHTWARDS ARROW}"
+    figure.update_xaxes(title=axis)
     return figure

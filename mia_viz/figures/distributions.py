@@ -24,7 +24,6 @@ def strip_plot(score: float, members: np.ndarray, holdouts: np.ndarray) -> go.Fi
             x=values,
             y=row + spread(len(values)),
             mode="markers",
-            name=f"{label} ({len(values)})",
             marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.55},
             hovertemplate="%{x:.4g}<extra>" + label + "</extra>",
         )
@@ -37,8 +36,9 @@ def strip_plot(score: float, members: np.ndarray, holdouts: np.ndarray) -> go.Fi
         marker={"symbol": "diamond", "color": QUERY, "size": [0, 15, 0]},
         hovertemplate="%{x:.4g}<extra>this picture</extra>",
     )
-    calm(figure, 210)
-    figure.update_layout(margin={"l": 110, "r": 12, "t": 30, "b": 40})
-    figure.update_yaxes(tickvals=[0, 1], ticktext=["never seen", "in training"], range=[-0.6, 1.6], showgrid=False)
-    figure.update_xaxes(title="score  (further right = more like a training picture)", nticks=6)
+    calm(figure, 190)
+    ticks = [f"never seen ({len(holdouts)})", f"in training ({len(members)})"]
+    figure.update_layout(margin={"l": 118, "r": 12, "t": 8, "b": 44}, showlegend=False)
+    figure.update_yaxes(tickvals=[0, 1], ticktext=ticks, range=[-0.6, 1.6], showgrid=False, zeroline=False)
+    figure.update_xaxes(title="more like a training picture \N{RIGHTWARDS ARROW}", nticks=6)
     return figure

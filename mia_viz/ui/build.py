@@ -82,33 +82,29 @@ def build_app() -> gr.Blocks:
     with gr.Blocks(title="MIA-Viz", analytics_enabled=False, delete_cache=(60, 900)) as app:
         gr.HTML(HEAD)
         case, picked = gr.State(start, time_to_live=3600), gr.State(first, time_to_live=3600)
-        with gr.Walkthrough(selected=1) as walkthrough:
+        with gr.Tabs(selected=1, overflow_behavior="wrap", elem_id="steps") as tabs:
             parts = []
             builders = (
                 lambda: choose.build(start, first),
                 *((lambda module=module: module.build(start)) for module in (restore, frequency, noise, verdict)),
             )
             for number, (label, builder) in enumerate(zip(STEPS, builders, strict=True), start=1):
-                with gr.Step(label, id=number):
+                with gr.Tab(f"{number} {label}", id=number):
                     parts.append(builder())
-                    _next_button(walkthrough, number)
+                    _next_button(tabs, number)
         walk = Walk(case, picked, *parts)
         _wire(walk)
     return app
 
 
-def _next_button(walkthrough: gr.Walkthrough, number: int) -> None:
+def _next_button(tabs: gr.Tabs, number: int) -> None:
     """A button at the foot of a step that leads on, or back to the start from the last."""
     following = number % len(STEPS) + 1
     label = f"Next: {STEPS[following - 1].lower()}" if following > 1 else "Back to the start"
     button = gr.Button(label, elem_id=f"next-{number}")
-    button.click(
-        lambda: gr.Walkthrough(selected=following),
-        None,
-        walkthrough,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    top = "() => window.scrollTo({top: 0})"
+    move = {"show_progress": "hidden", "api_visibility": "private", "js": top}
+    button.click(lambda: gr.Tabs(selected=following), None, tabs, **move)
 
 
 def _wire(walk: Walk) -> None:

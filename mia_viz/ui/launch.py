@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 import threading
 from typing import TYPE_CHECKING
 
@@ -14,7 +17,14 @@ if TYPE_CHECKING:
 
 
 def build() -> gr.Blocks:
-    """The whole app, with gradio's telemetry off before it is imported."""
+    """The whole app, with gradio's telemetry off and its files in a private folder before it is imported.
+
+    Gradio keeps uploads on disk; here they lie in a folder of this run that only its owner can read (mkdtemp: 0700)
+    and that is removed at the end.
+    """
+    if "GRADIO_TEMP_DIR" not in os.environ:
+        os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="mia-viz-")
+        atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from mia_viz.ui.build import build_app

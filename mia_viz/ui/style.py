@@ -20,6 +20,8 @@ THEME = gr.themes.Base(
     button_primary_text_color="white",
     block_border_width="0px",
     block_shadow="none",
+    block_background_fill="*body_background_fill",
+    block_background_fill_dark="*body_background_fill",
     body_text_color_subdued="*neutral_600",
     body_text_color_subdued_dark="*neutral_300",
 )
@@ -28,6 +30,8 @@ CSS = """
 .gradio-container { max-width: 1180px !important; margin: 0 auto !important; }
 .mv-head h1 { font-size: 1.75rem; margin: 0 0 .2rem; }
 .mv-head p { margin: 0; max-width: 62ch; }
+#steps button[role=tab] { font-size: 1.02rem; }
+#next-1, #next-2, #next-3, #next-4, #next-5 { max-width: 320px; margin: 1rem auto 0; }
 .mv-lead { max-width: 68ch; font-size: 1.05rem; }
 .mv-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(118px, 1fr)); gap: 14px; margin: .4rem 0; }
 .mv-tile { margin: 0; min-width: 0; }
