@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
@@ -145,6 +146,25 @@ def test_taking_images_in_groups_changes_nothing(make_wavy, pictures, monkeypatc
     assert torch.equal(restore(Probe(make_wavy(), x_0, keys=KEYS, batch=6), tasks, **WALK), together)
     monkeypatch.setattr(restoration, "NOISE_BYTES", 1)
     assert torch.equal(restore(Probe(make_wavy(), x_0, keys=KEYS), tasks, **WALK), together)
+
+
+def test_what_is_visible_carries_fresh_unit_noise_at_every_question(make_recorder, make_wavy, pictures):
+    x_0 = pictures(3)
+    task = build_task("centre", x_0, 0.2, 0, KEYS, 0)
+    target = make_recorder(make_wavy())
+    restore(Probe(target, x_0, keys=KEYS), [task], **WALK)
+    visible, noises = (task.hidden == 0).numpy(), []
+    for i in range(0, len(target.questions), 3):
+        t = target.questions[i][1]
+        x_t = np.stack([np.frombuffer(q[0], np.float32).reshape(1, 16, 16) for q in target.questions[i : i + 3]])
+        alpha, sigma = target.schedule.gains(t)
+        noises.append(((x_t - alpha * x_0.numpy()) / sigma)[visible])
+    assert len(noises) == 16
+    # 618 pixels: 5 standard errors are 0.2 for means and correlations and 0.14 for spreads.
+    assert max(abs(z.mean()) for z in noises[1:]) < 0.2
+    assert max(abs(z.std() - 1) for z in noises[1:]) < 0.14
+    between = np.corrcoef(noises[1:]) - np.eye(15)
+    assert np.abs(between).max() < 0.2
 
 
 def test_restorations_differ_by_their_noise_only(make_wavy, pictures):

@@ -90,6 +90,8 @@ class FCRE(Attack):
             mask = torch.ones_like(residual[:, :, :1])
         else:
             mask = evidence.mask[:, :1]
+            # A picture without any middling patch is judged as a whole: an empty mask would mean no error at all.
+            mask = torch.where(mask.sum(dim=(2, 3, 4), keepdim=True) > 0, mask, 1.0)
         raw = masked_rms(residual, mask)[:, 0]
         if params.ssim:
             raw = raw + 1 - ssim(evidence.observed[:, 1], evidence.expected[:, 1])

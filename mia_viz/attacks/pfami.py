@@ -50,7 +50,7 @@ class PFAMI(Attack):
     class Params(Params):
         t_max: int = parameter(450, "highest noise level", 0, 900, 50)
         t_step: int = parameter(50, "distance of the noise levels", 10, 200, 10)
-        crops: int = parameter(10, "number of cropped copies", 1, 10, 1)
+        crops: int = parameter(1, "cropped copies: 1 is the published metric form, 10 all its crops", 1, 10, 1)
         relative: bool = parameter(True, "divide by the loss of the uncropped picture (as published)")
         corner: str = parameter("round", "a crop's corner between two pixels", choices=("round", "floor"))
 
@@ -62,7 +62,8 @@ class PFAMI(Attack):
 
     def collect(self, probe: Probe, params: Params) -> Evidence:
         levels = self.levels(params)
-        shares = torch.linspace(0.95, 0.70, 10).tolist()[: params.crops] if params.crops > 1 else [0.811]
+        all_shares = torch.linspace(0.95, 0.70, 10).tolist()
+        shares = all_shares[: params.crops] if params.crops > 1 else all_shares[5:6]  # the metric form's crop, .81
         copies = [probe.clean()]
         for share in shares:
             place = window(*probe.x_0.shape[-2:], share, params.corner)

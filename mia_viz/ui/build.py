@@ -127,17 +127,25 @@ def _wire_choice(walk: Walk) -> None:
         if file is None:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         try:
-            known = bundled.manifest(target)["shape"]
-            chosen = choose.pick_upload(file, how, tuple(known[1:]), known[0])
+            chosen = choose.pick_upload(file, how, target)
         except PictureError as error:
             return gr.skip(), gr.skip(), gr.skip(), choose.error_panel(error)
         return chosen, choose.chosen_tile(chosen), None, ""
+
+    def switch_target(target: str, current: Picked) -> tuple:
+        """Another half or age keeps the picture; another family brings its own pictures."""
+        family = target.split("-")[0]
+        if current.family == family:
+            return choose.card(target), gr.skip(), *[gr.skip()] * 4
+        first = choose.pick_bundled(family, choose.gallery_indices(family)[0])
+        gallery = gr.Gallery(choose.gallery_value(family), selected_index=None)
+        return choose.card(target), gallery, first, choose.chosen_tile(first), None, ""
 
     outputs = [walk.picked, step.chosen, step.guess, step.status]
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     step.gallery.select(from_gallery, step.target, outputs, **quiet)
     step.upload.upload(from_upload, [step.upload, step.how, step.target], outputs, **quiet)
-    step.target.change(choose.card, step.target, step.card, **quiet)
+    step.target.input(switch_target, [step.target, walk.picked], [step.card, step.gallery, *outputs], **quiet)
 
 
 def _wire_analysis(walk: Walk) -> None:
@@ -151,7 +159,7 @@ def _wire_analysis(walk: Walk) -> None:
     def ask_twin(picked: Picked, target: str) -> Iterator[dict]:
         other = bundled.twin_of(target)
         if other is not None:
-            yield {step.target: other}
+            yield {step.target: other, step.card: choose.card(other)}
             yield from _run(walk, picked, other)
 
     settings = {
@@ -161,7 +169,9 @@ def _wire_analysis(walk: Walk) -> None:
         "api_visibility": "private",
     }
     first = step.analyse.click(analyse, [walk.picked, step.target], outputs, **settings)
-    second = walk.verdict.twin.click(ask_twin, [walk.picked, step.target], [*outputs, step.target], **settings)
+    second = walk.verdict.twin.click(
+        ask_twin, [walk.picked, step.target], [*outputs, step.target, step.card], **settings
+    )
     step.cancel.click(
         lambda: (
             '<div class="mv-status" role="status">Stopped. What was finished is kept.</div>',

@@ -25,9 +25,13 @@ GALLERY_ORDER_SEED = 5
 
 @dataclass(frozen=True, eq=False)
 class Picked:
-    """The picture a visitor has chosen. group: A, B or C for bundled pictures, else None."""
+    """The picture a visitor has chosen, prepared for a family of targets ("brain", "digits").
+
+    group: A, B or C for bundled pictures, else None.
+    """
 
     name: str
+    family: str
     prepared: Prepared
     group: str | None
 
@@ -62,7 +66,7 @@ def pick_bundled(population: str, index: int) -> Picked:
     known = bundled.population(population)
     picture = load_picture(known.path(index))
     prepared = prepare(picture, picture.pixels.shape[:2], picture.pixels.shape[2])
-    return Picked(f"picture {index:04d}", prepared, known.group[index])
+    return Picked(f"picture {index:04d}", population, prepared, known.group[index])
 
 
 def truth(picked_group: str | None, target: str) -> str | None:
@@ -72,14 +76,15 @@ def truth(picked_group: str | None, target: str) -> str | None:
     return "member" if picked_group == bundled.trained_group(target) else "hold-out"
 
 
-def pick_upload(file: str, how: str, size: tuple[int, int], channels: int) -> Picked:
+def pick_upload(file: str, how: str, target: str) -> Picked:
     """An uploaded picture, read and removed from the disk at once. Raises PictureError."""
     try:
         picture = load_picture(file, os.path.basename(file))
     finally:
         if os.path.exists(file):
             os.unlink(file)
-    return Picked(picture.name, prepare(picture, size, channels, how), None)
+    channels, *size = bundled.manifest(target)["shape"]
+    return Picked(picture.name, target.split("-")[0], prepare(picture, tuple(size), channels, how), None)
 
 
 def card(target: str) -> str:

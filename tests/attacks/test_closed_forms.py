@@ -95,11 +95,12 @@ def test_fcre_of_a_one_point_memory_is_what_is_unlike_its_point(memory):
         assert raw[i] == pytest.approx(1 - likeness, abs=2e-5)
 
 
-def test_rediffuse_of_a_one_point_memory(memory):
+@pytest.mark.parametrize("t", [200, 250])
+def test_rediffuse_of_a_one_point_memory(memory, t):
     """The walk ends at level 0, not at the clean picture, so a share sigma_0 of the noise stays."""
     probe, gap, x_star = memory
-    (alpha, sigma), (alpha_0, sigma_0) = LINEAR.gains(200), LINEAR.gains(0)
-    raw = run(probe, plan("rediffuse", {"n": "4"})).raw
+    (alpha, sigma), (alpha_0, sigma_0) = LINEAR.gains(t), LINEAR.gains(0)
+    raw = run(probe, plan("rediffuse", {"n": "4", "t": str(t)})).raw
     mean = torch.stack([probe.noise(draw) for draw in range(4)]).double().mean(0)
     left = alpha_0 * x_star + sigma_0 * (mean + alpha / sigma * gap)
     np.testing.assert_allclose(raw, summed((left - probe.x_0) ** 2), rtol=1e-5)
@@ -110,10 +111,10 @@ def test_pfami_of_a_one_point_memory_compares_distances_to_the_point(memory):
     shares = np.linspace(0.95, 0.70, 10)
     cropped = [crop(probe.x_0, window(16, 16, s)).double() - x_star for s in shares]
     rise = np.mean([summed(c**2) for c in cropped], axis=0) - summed(gap**2)
-    relative = run(probe, plan("pfami")).raw[:3]
+    relative = run(probe, plan("pfami", {"crops": "10"})).raw[:3]
     np.testing.assert_allclose(relative, (rise / summed(gap**2).clip(1e-9))[:3], rtol=1e-4)
     ratio = np.mean([np.divide(*LINEAR.gains(t)) ** 2 for t in range(0, 451, 50)])
-    absolute = run(probe, plan("pfami", {"relative": "false"})).raw
+    absolute = run(probe, plan("pfami", {"relative": "false", "crops": "10"})).raw
     np.testing.assert_allclose(absolute, rise * ratio / 256, rtol=1e-4)
 
 

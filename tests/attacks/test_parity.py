@@ -68,7 +68,7 @@ class Bench:
 
 TENS = list(range(10, 301, 10))
 X0 = {"t": "100", "space": "x0"}
-CROPS = {"relative": "false"}
+CROPS = {"crops": "10", "relative": "false"}
 ROWS = {
     "secmi.stat": Row("secmi", ({"t": "90"},)),
     "pia.pia_t200": Row("pia", ({"t": "200"},)),
