@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,14 @@ class Plan:
     def evaluations(self) -> int:
         """NFE per image when nothing is shared."""
         return self.attack.evaluations(self.params)
+
+    @property
+    def key(self) -> str:
+        """Short text for tables: the attack, its settings that differ from the defaults, and a filter if any."""
+        usual = self.attack.Params().as_dict()
+        changed = [f"{k}={v}" for k, v in self.params.as_dict().items() if v != usual[k]]
+        chosen = [str(self.filter)] if self.filter.kind != "none" else []
+        return " ".join([self.attack.name, *changed, *chosen])
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,22 @@ def run(probe: Probe, chosen: Plan) -> Result:
     raw_values = raw.double().cpu().numpy()
     oriented = chosen.attack.score(raw).double().cpu().numpy()
     return Result(chosen, raw_values, oriented, evidence, probe.nfe - before, time.perf_counter() - start)
+
+
+def rescore(result: Result, chosen: Plan) -> Result:
+    """The same evidence under another filter, without asking the model; settings of the attack must be the same."""
+    with torch.no_grad():
+        raw = chosen.attack.statistic(result.evidence, chosen.params, chosen.filter)
+    oriented = chosen.attack.score(raw).double().cpu().numpy()
+    return replace(result, plan=chosen, raw=raw.double().cpu().numpy(), score=oriented)
+
+
+def by_evidence(plans: Sequence[Plan]) -> list[list[Plan]]:
+    """Plans grouped so that those of one group differ in their filter only and can share evidence."""
+    groups: dict[tuple[str, Params], list[Plan]] = {}
+    for chosen in plans:
+        groups.setdefault((chosen.attack.name, chosen.params), []).append(chosen)
+    return list(groups.values())
 
 
 def to_batch(target: Target, prepared: Sequence[Any]) -> Tensor:

@@ -61,9 +61,10 @@ class Noises:
 
 @dataclass(frozen=True)
 class Finding:
-    """One attack's number for the picture; verdict is None where no reference fits."""
+    """One attack's number for the picture; verdict is None where no reference fits. key: its reference column."""
 
     attack: str
+    key: str
     title: str
     score: float
     raw: float

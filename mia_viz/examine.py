@@ -1,6 +1,6 @@
 """Examine one picture: run the attacks of the walk one after the other and grow its Case.
 
-The order puts cheap evidence first: noise aggregation (5 evaluations), loss (1), FCRE (13), then DRC (400). A listener
+The order puts cheap evidence first: noise aggregation (5 evaluations), loss (1), FCRE (30), then DRC (240). A listener
 receives the case after every attack, so a screen can fill in while the rest is still being computed.
 """
 
@@ -13,27 +13,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mia_viz.analysis import Plan, Result, run, to_batch
+from mia_viz.analysis import Result, run, to_batch
 from mia_viz.attacks.drc import DRC
 from mia_viz.case import Case, Finding, Noises, Rebuilt, Restoration
 from mia_viz.frequency import patch_mask
 from mia_viz.pictures.prepare import Prepared
+from mia_viz.plans import WALK_ATTACKS, walk_plans
 from mia_viz.probe import Probe, Progress
-from mia_viz.reference import Reference, default_plan
+from mia_viz.reference import Reference
 from mia_viz.targets.target import Target
 from mia_viz.verdict import combine, judge
-
-WALK = ("noise_aggregation", "loss", "fcre", "drc")
-
-
-def plans() -> list[Plan]:
-    """The attacks of the walk with the settings of the bundled references."""
-    return [default_plan(name) for name in WALK]
 
 
 def expected_evaluations() -> int:
     """NFE of a whole walk when nothing is shared."""
-    return sum(p.evaluations for p in plans())
+    return sum(p.evaluations for p in walk_plans())
 
 
 def examine(
@@ -53,11 +47,11 @@ def examine(
     progress.expected = expected_evaluations()
     probe = Probe(target, to_batch(target, [prepared]), progress=progress)
     case = Case(target.name, name, prepared.values, prepared.sha256, prepared.notes, truth)
-    for chosen in plans():
+    for chosen in walk_plans():
         result = run(probe, chosen)
         case = replace(case, findings=(*case.findings, _finding(result, reference, prepared.sha256)))
         case = _with_pictures(case, probe, result)
-        if len(case.findings) == len(WALK):
+        if len(case.findings) == len(WALK_ATTACKS):
             case = replace(case, overall=_overall(case, reference))
         on_stage(case)
     return case
@@ -67,9 +61,8 @@ def _finding(result: Result, reference: Reference | None, sha256: str) -> Findin
     chosen, score = result.plan, float(result.score[0])
     verdict = None
     if reference is not None and reference.fits(chosen) and np.isfinite(score):
-        name = chosen.attack.name
         # A picture is never part of its own reference.
-        groups = [reference.scores(name, member, without=(sha256,)) for member in (False, True)]
+        groups = [reference.scores(chosen.key, member, without=(sha256,)) for member in (False, True)]
         verdict = judge(score, *groups)
     return Finding(
         chosen.attack.name,
@@ -85,7 +78,7 @@ def _finding(result: Result, reference: Reference | None, sha256: str) -> Findin
 def _overall(case: Case, reference: Reference | None):
     if reference is None or any(f.verdict is None for f in case.findings):
         return None
-    scores = {f.attack: f.score for f in case.findings}
+    scores = {f.key: f.score for f in case.findings}
     holdouts, members = (
         {name: reference.scores(name, member, without=(case.sha256,)) for name in scores} for member in (False, True)
     )

@@ -23,7 +23,7 @@ from torch import Tensor
 from mia_viz.diffusion import ddim_move, noised, predicted_x0
 from mia_viz.targets.target import Target
 
-DEFAULT_BATCH = {"cpu": 32, "cuda": 256}
+DEFAULT_BATCH = {"cpu": 16, "cuda": 256}
 
 
 class Cancelled(Exception):

@@ -38,7 +38,8 @@ class ReferenceFileError(ValueError):
 class Column:
     """One attack's numbers for M reference pictures.
 
-    score, raw: (M,) float64. energy: (M, K, bands) float64, the residual's energy per pair and frequency ring.
+    score, raw: (M,) float64. energy: (M, K, bands) float64, the residual's energy per pair and frequency ring
+    (K = 0 under a filter).
     settings: canonical text of the attack's settings. nfe: evaluations per picture.
     """
 
@@ -51,7 +52,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Reference:
-    """Known pictures of one target: pixels' SHA-256, membership, split, and a Column per attack."""
+    """Known pictures of one target: pixels' SHA-256, membership, split, and a Column per plan's key."""
 
     target: str
     weights_sha256: str
@@ -66,13 +67,13 @@ class Reference:
         left_out = np.isin(np.array(self.image_sha256), list(without))
         return (self.member == member) & (self.split == split) & ~left_out
 
-    def scores(self, attack: str, member: bool, split: str = "calibration", without: Sequence[str] = ()) -> np.ndarray:
-        """Scores of one attack for members or hold-outs of a split."""
-        return self.columns[attack].score[self.choose(member, split, without)]
+    def scores(self, key: str, member: bool, split: str = "calibration", without: Sequence[str] = ()) -> np.ndarray:
+        """Scores of one column for members or hold-outs of a split."""
+        return self.columns[key].score[self.choose(member, split, without)]
 
     def fits(self, chosen: Plan) -> bool:
         """Whether a plan's settings are those this reference was computed with."""
-        column = self.columns.get(chosen.attack.name)
+        column = self.columns.get(chosen.key)
         return column is not None and column.settings == settings_text(chosen)
 
 
@@ -80,6 +81,20 @@ def settings_text(chosen: Plan) -> str:
     """Canonical text of a plan's settings, the key by which a score and its reference are matched."""
     values = {"params": chosen.params.as_dict(), "filter": str(chosen.filter)}
     return json.dumps(values, sort_keys=True)
+
+
+def plans_of(reference: Reference) -> list[Plan]:
+    """The plans a reference holds columns of, in their order."""
+    from mia_viz.analysis import Plan
+    from mia_viz.attacks import get
+    from mia_viz.frequency import Filter
+
+    plans = []
+    for key, column in reference.columns.items():
+        values = json.loads(column.settings)
+        attack = get(key.split()[0])
+        plans.append(Plan(attack, attack.Params(**values["params"]), Filter.parse(values["filter"])))
+    return plans
 
 
 def evidence_energy(evidence: Evidence) -> np.ndarray:
@@ -105,30 +120,33 @@ def build(
 ) -> Reference:
     """Run every plan on all pictures (M, C, H, W) and return `facts` with its columns filled.
 
-    Pictures are taken in chunks so that memory does not grow; `report(done, total)` is called after each.
+    Pictures are taken in chunks so that memory does not grow; `report(done, total)` is called after each. Plans that
+    differ in their filter only share evidence; energies are kept with the unfiltered one.
     """
-    from mia_viz.analysis import run
+    from mia_viz.analysis import by_evidence, rescore, run
     from mia_viz.probe import Probe
 
-    parts: dict[str, list[tuple[Result, np.ndarray]]] = {p.attack.name: [] for p in plans}
+    parts: dict[str, list[tuple[Result, np.ndarray]]] = {p.key: [] for p in plans}
     for start in range(0, len(x_0), CHUNK):
-        probe = Probe(target, x_0[start : start + CHUNK])
-        for chosen in plans:
-            result = run(probe, chosen)
+        for group in by_evidence(plans):
+            result = run(Probe(target, x_0[start : start + CHUNK]), group[0])
             energy = evidence_energy(result.evidence)
-            parts[chosen.attack.name].append((replace(result, evidence=None), energy))
+            for chosen in group:
+                kept = energy if chosen.filter.kind == "none" else energy[:, :0]
+                parts[chosen.key].append((replace(rescore(result, chosen), evidence=None), kept))
         report(min(start + CHUNK, len(x_0)), len(x_0))
-    columns = {}
-    for chosen in plans:
-        rows = parts[chosen.attack.name]
-        columns[chosen.attack.name] = Column(
-            settings_text(chosen),
-            np.concatenate([r.score for r, _ in rows]),
-            np.concatenate([r.raw for r, _ in rows]),
-            np.concatenate([e for _, e in rows]),
-            float(np.mean([r.nfe for r, _ in rows])),
-        )
+    columns = {chosen.key: _column(chosen, parts[chosen.key]) for chosen in plans}
     return replace(facts, columns={**facts.columns, **columns})
+
+
+def _column(chosen: Plan, rows: list[tuple[Result, np.ndarray]]) -> Column:
+    return Column(
+        settings_text(chosen),
+        np.concatenate([result.score for result, _ in rows]),
+        np.concatenate([result.raw for result, _ in rows]),
+        np.concatenate([energy for _, energy in rows]),
+        float(chosen.evaluations),
+    )
 
 
 def save(reference: Reference, file: Path) -> None:
@@ -200,10 +218,3 @@ def _from_facts(facts: dict, opened: safe_open) -> Reference:
         np.array(facts["split"]),
         columns,
     )
-
-
-def default_plan(name: str) -> Plan:
-    """An attack with the settings the bundled references were computed with."""
-    from mia_viz.analysis import plan
-
-    return plan(name)

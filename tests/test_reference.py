@@ -18,7 +18,6 @@ from mia_viz.reference import (
     Reference,
     ReferenceFileError,
     build,
-    default_plan,
     evidence_energy,
     load,
     save,
@@ -26,7 +25,7 @@ from mia_viz.reference import (
 )
 
 COUNT = 20
-PLANS = [default_plan("secmi"), default_plan("fcre"), plan("loss", {"draws": "2"})]
+PLANS = [plan("secmi"), plan("fcre"), plan("loss", {"draws": "2"})]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def known(make_wavy, pictures) -> Reference:
 def test_columns_are_what_the_attacks_say_about_each_picture(known, make_wavy, pictures):
     probe = Probe(make_wavy(), pictures(COUNT))
     for chosen in PLANS:
-        result, column = run(probe, chosen), known.columns[chosen.attack.name]
+        result, column = run(probe, chosen), known.columns[chosen.key]
         np.testing.assert_allclose(column.score, result.score, rtol=1e-6)
         np.testing.assert_allclose(column.raw, result.raw, rtol=1e-6)
         pairs = 2 if chosen.attack.name == "loss" else 1
@@ -60,7 +59,7 @@ def test_columns_are_what_the_attacks_say_about_each_picture(known, make_wavy, p
 
 
 def test_energy_counts_the_compared_region_only(make_wavy, pictures):
-    evidence = run(Probe(make_wavy(), pictures(2)), default_plan("fcre")).evidence
+    evidence = run(Probe(make_wavy(), pictures(2)), plan("fcre")).evidence
     inside = (evidence.residual[:, 0] * evidence.mask[:, 0]).double().square().sum((1, 2, 3))
     np.testing.assert_allclose(evidence_energy(evidence).sum((1, 2)), inside.numpy(), rtol=1e-6)
 
@@ -102,10 +101,10 @@ def test_a_picture_can_be_left_out_of_its_own_reference(known):
 
 
 def test_a_reference_fits_exactly_its_settings(known):
-    assert known.fits(default_plan("secmi"))
+    assert known.fits(plan("secmi"))
     assert not known.fits(plan("secmi", {"t": "90"}))
     assert not known.fits(plan("secmi", {}, Filter.parse("lowpass:r=5")))
-    assert not known.fits(default_plan("pia"))
+    assert not known.fits(plan("pia"))
     near = [plan("secmi", {}, Filter("band", lo=0.1, hi=0.4 + d)) for d in (0, 1e-9)]
     assert settings_text(near[0]) != settings_text(near[1])
 

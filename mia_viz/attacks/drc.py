@@ -46,9 +46,9 @@ class DRC(Attack):
         tasks: str = parameter("centre+blocks+salient", f"what is hidden, joined by +: {', '.join(TASKS)}")
         restorations: int = parameter(4, "restorations in all, taking turns through the tasks", 1, 15, 1)
         ratio: float = parameter(0.15, "share of the picture hidden", 0.05, 0.6, 0.05)
-        levels: int = parameter(25, "noise levels walked", 5, 200, 1)
+        levels: int = parameter(20, "noise levels walked", 5, 200, 1)
         start: int = parameter(980, "level of pure noise the walk starts from", 500, 999, 1)
-        resamplings: int = parameter(4, "times every move is repeated", 1, 20, 1)
+        resamplings: int = parameter(3, "times every move is repeated", 1, 20, 1)
         compare: str = parameter(
             "correlation", "likeness inside the hidden part", choices=("correlation", "rms", "ssim")
         )

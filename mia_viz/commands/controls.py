@@ -25,10 +25,7 @@ def gather(
 
     live: whether other models (twin, earlier ages) may be asked; else their stored references serve.
     """
-    found = [
-        Control("shuffled labels", p.attack.name, shuffled_auc(split_scores(table, p.attack.name, "test")))
-        for p in plans
-    ]
+    found = [Control("shuffled labels", p.key, shuffled_auc(split_scores(table, p.key, "test"))) for p in plans]
     if pictures is None:
         return tuple(found), ("Controls that need the pictures were left out: only scores are stored.",)
     test = pictures.split == "test"
@@ -46,7 +43,7 @@ def gather(
             found += _twin(table, other, plans, pictures, rows)
         else:
             kind = f"earlier age: {name}"
-            found += [Control(kind, p.attack.name, _auc(other, p, pictures, rows)) for p in plans]
+            found += [Control(kind, p.key, _auc(other, p, pictures, rows)) for p in plans]
     return tuple(found), tuple(remarks)
 
 
@@ -64,7 +61,7 @@ def _without_model(target: Target, plans: Sequence[Plan], pictures: KnownPicture
         blind = controls.BlindTarget(target, answer)
         for chosen in plans:
             blank = pictures.blank_reference(blind)
-            name = chosen.attack.name
+            name = chosen.key
             columns = reference.build(blind, x_0, [chosen], blank, reporter(f"{blind.name} {name}")).columns
             kind = "eps_hat = 0" if answer == "zero" else "eps_hat = fresh noise"
             found.append(Control(kind, name, _interval(columns[name].score, member)))
@@ -101,11 +98,11 @@ def _other_model(
     if not all(stored.fits(p) for p in plans) or not all(sha256 in place for sha256 in chosen_sha256):
         return None
     order = [place[sha256] for sha256 in chosen_sha256]
-    return {p.attack.name: stored.columns[p.attack.name].score[order] for p in plans}
+    return {p.key: stored.columns[p.key].score[order] for p in plans}
 
 
 def _auc(other: dict[str, np.ndarray], chosen: Plan, pictures: KnownPictures, rows: np.ndarray):
-    return _interval(other[chosen.attack.name], pictures.member[rows])
+    return _interval(other[chosen.key], pictures.member[rows])
 
 
 def _twin(
@@ -121,7 +118,7 @@ def _twin(
     member = pictures.member[rows]
     found: list[Control] = []
     for chosen in plans:
-        name = chosen.attack.name
+        name = chosen.key
         own, wrong = table.columns[name].score[order], other[name]
         pair = (Scores(score[member], score[~member]) for score in (own, wrong))
         found += controls.wrong_twin(name, *pair)

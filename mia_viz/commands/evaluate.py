@@ -14,6 +14,7 @@ from mia_viz.commands.reference import share
 
 if TYPE_CHECKING:
     from mia_viz.analysis import Plan
+    from mia_viz.commands.common import Choice
     from mia_viz.commands.known import KnownPictures
     from mia_viz.controls import Control
     from mia_viz.evaluation import Interval, Metrics, Scores
@@ -39,7 +40,7 @@ class Line:
 class Evaluation:
     """Everything the command found out.
 
-    differences: AUC of every further attack less that of the first, paired over pictures, by name.
+    differences: of AUC, paired over pictures, by what is compared (see `differences`).
     """
 
     target: str
@@ -86,14 +87,13 @@ def evaluate(arguments: argparse.Namespace) -> Evaluation:
 
     target = open_target(arguments.target, arguments.device, arguments.precision)
     stored = None if arguments.from_reference is None else stored_reference(arguments.from_reference, target)
-    wanted = arguments.attack or (LIVE_ATTACKS if stored is None else ",".join(stored.columns))
-    choice = choose(wanted, arguments.set, arguments.filter, target)
+    choice = choice_of(arguments, target, stored)
     pictures = pictures_of(arguments, target, stored)
     if stored is None:
         table, ms = measured(target, pictures, choice.plans)
     else:
         table, ms = only(stored, choice.plans), {}
-    lines = tuple(line(table, chosen, ms.get(chosen.attack.name)) for chosen in choice.plans)
+    lines = tuple(line(table, chosen, ms.get(chosen.key)) for chosen in choice.plans)
     controls, remarks = (), ()
     if arguments.controls == "all":
         controls, remarks = gather(target, table, choice.plans, pictures, live=stored is None)
@@ -105,6 +105,16 @@ def evaluate(arguments: argparse.Namespace) -> Evaluation:
         controls,
         (*choice.skipped, *remarks),
     )
+
+
+def choice_of(arguments: argparse.Namespace, target: Target, stored: Reference | None) -> Choice:
+    """The plans of the flags; every stored one where a reference is used and no attack is named."""
+    from mia_viz.commands.common import Choice
+    from mia_viz.reference import plans_of
+
+    if stored is not None and not arguments.attack:
+        return Choice(tuple(plans_of(stored)))
+    return choose(arguments.attack or LIVE_ATTACKS, arguments.set, arguments.filter, target)
 
 
 def stored_reference(file: Path, target: Target) -> Reference:
@@ -122,8 +132,8 @@ def only(stored: Reference, plans: Sequence[Plan]) -> Reference:
     """The reference with the columns of some plans. Raises ValueError where one is missing."""
     for chosen in plans:
         if not stored.fits(chosen):
-            raise ValueError(f"The reference holds no scores of {chosen.attack.name} with these settings.")
-    return replace(stored, columns={p.attack.name: stored.columns[p.attack.name] for p in plans})
+            raise ValueError(f"The reference holds no scores of {chosen.key} with these settings.")
+    return replace(stored, columns={p.key: stored.columns[p.key] for p in plans})
 
 
 def pictures_of(arguments: argparse.Namespace, target: Target, stored: Reference | None) -> KnownPictures | None:
@@ -148,7 +158,7 @@ def measured(target: Target, pictures: KnownPictures, plans: Sequence[Plan]) -> 
 
     found, ms = pictures.blank_reference(target), {}
     for chosen in plans:
-        name = chosen.attack.name
+        name = chosen.key
         start = time.perf_counter()
         found = reference.build(target, pictures.x_0, [chosen], found, reporter(f"{target.name} {name}"))
         ms[name] = 1000 * (time.perf_counter() - start) / len(pictures.names)
@@ -167,7 +177,7 @@ def line(table: Reference, chosen: Plan, ms: float | None) -> Line:
     """One attack's metrics. Raises ValueError where no pictures were kept for testing."""
     from mia_viz.evaluation import measure
 
-    name = chosen.attack.name
+    name = chosen.key
     test = split_scores(table, name, "test")
     if test is None:
         raise ValueError("No members or no hold-outs were kept for testing; choose a larger --test-share.")
@@ -176,9 +186,17 @@ def line(table: Reference, chosen: Plan, ms: float | None) -> Line:
 
 
 def differences(table: Reference, plans: Sequence[Plan]) -> dict[str, Interval]:
-    """AUC of every further attack less that of the first, on the test split."""
+    """Differences of AUC on the test split, paired over pictures.
+
+    Every filtered plan less its unfiltered host where that is in the table too; every other plan less the first.
+    """
     from mia_viz.evaluation import auc_difference
 
-    first = split_scores(table, plans[0].attack.name, "test")
-    names = [chosen.attack.name for chosen in plans[1:]]
-    return {name: auc_difference(split_scores(table, name, "test"), first) for name in names}
+    keys = {chosen.key for chosen in plans}
+    found = {}
+    for chosen in plans[1:]:
+        host = chosen.key.removesuffix(f" {chosen.filter}")
+        versus = host if host != chosen.key and host in keys else plans[0].key
+        pair = [split_scores(table, key, "test") for key in (chosen.key, versus)]
+        found[f"{chosen.key} less {versus}"] = auc_difference(*pair)
+    return found

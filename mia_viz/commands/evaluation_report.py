@@ -15,7 +15,7 @@ from mia_viz.controls import Control
 from mia_viz.evaluation import RESAMPLES, Interval
 
 HEADER = (
-    "attack",
+    "attack and settings",
     "AUC [95 %]",
     "TPR@1% FPR",
     "TPR@0.1% FPR",
@@ -47,8 +47,7 @@ def markdown(found: Evaluation) -> str:
     ]
     if found.differences:
         rows = [[name, str(interval)] for name, interval in found.differences.items()]
-        versus = found.lines[0].plan.attack.name
-        parts.append(markdown_table(("attack", f"AUC less that of {versus} [95 %, paired]"), rows))
+        parts.append(markdown_table(("difference of AUC", "[95 %, paired]"), rows))
     if found.controls:
         header = ("control", "attack", "AUC [95 %]", "sign right")
         parts += ["## Controls", markdown_table(header, _controls(found))]
@@ -70,7 +69,7 @@ def _cells(line: Line) -> list[str]:
     m = line.metrics
     shares = (m.tpr_1, m.tpr_01, m.asr_calibrated, m.asr_oracle, m.fpr_at_5)
     return [
-        line.plan.attack.name,
+        line.plan.key,
         str(m.auc),
         *("n/a" if value is None else f"{value:.3f}" for value in shares),
         f"{line.nfe:g}",
@@ -98,6 +97,7 @@ def as_json(found: Evaluation) -> dict:
         "resamples": RESAMPLES,
         "attacks": [
             {
+                "key": line.plan.key,
                 "attack": line.plan.attack.name,
                 "params": line.plan.params.as_dict(),
                 "filter": str(line.plan.filter),
@@ -107,7 +107,6 @@ def as_json(found: Evaluation) -> dict:
             }
             for line in found.lines
         ],
-        "auc_difference_to": found.lines[0].plan.attack.name,
         "auc_differences": {name: dataclasses.asdict(i) for name, i in found.differences.items()},
         "controls": [dataclasses.asdict(control) for control in found.controls],
         "remarks": list(found.remarks),
@@ -123,7 +122,7 @@ def as_csv(found: Evaluation) -> str:
     for line in found.lines:
         m = line.metrics
         rates = (m.tpr_1, m.tpr_01, m.asr_calibrated, m.asr_oracle, m.fpr_at_5, m.tpr_at_5)
-        writer.writerow(["attack", line.plan.attack.name, *_three(m.auc), *rates, line.nfe, line.ms, None])
+        writer.writerow(["attack", line.plan.key, *_three(m.auc), *rates, line.nfe, line.ms, None])
     for control in found.controls:
         writer.writerow(_control_row(control))
     return buffer.getvalue()

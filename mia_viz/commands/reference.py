@@ -33,7 +33,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     _add_build(kinds.add_parser("build", help="for a model and pictures of your own"))
     bundled = kinds.add_parser("bundled", help="for the bundled models, from their populations")
     bundled.add_argument("names", nargs="*", metavar="NAME", help="default: every bundled model")
-    bundled.add_argument("--attack", default=BUNDLED_ATTACKS, metavar="LIST", help="default: %(default)s")
+    bundled.add_argument("--attack", default="", metavar="LIST", help="default: every attack")
     bundled.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto", help="default: auto")
     bundled.add_argument("--fresh", action="store_true", help="compute also what the file already holds")
     bundled.set_defaults(run=run_bundled)
@@ -75,14 +75,14 @@ def run_build(arguments: argparse.Namespace) -> None:
 
 def run_bundled(arguments: argparse.Namespace) -> None:
     from mia_viz.commands.known import bundled_pictures
+    from mia_viz.plans import bundled_plans
     from mia_viz.targets import bundled
 
     names = arguments.names or bundled.bundled_names()
+    attacks = tuple(filter(None, arguments.attack.split(",")))
     for name in names:
         target = open_target(name, arguments.device)
-        choice = choose(arguments.attack, (), "none", target)
-        pictures = bundled_pictures(target)
-        build(target, pictures, choice.plans, bundled.reference_file(name), arguments.fresh)
+        build(target, bundled_pictures(target), bundled_plans(attacks), bundled.reference_file(name), arguments.fresh)
 
 
 def build(target: Target, pictures: KnownPictures, plans: Sequence[Plan], file: Path, fresh: bool) -> Reference:
@@ -91,17 +91,18 @@ def build(target: Target, pictures: KnownPictures, plans: Sequence[Plan], file: 
     Attacks share no answers here: every column's NFE is what the attack costs by itself.
     """
     from mia_viz import reference
+    from mia_viz.analysis import by_evidence
 
     found = pictures.blank_reference(target)
     if not fresh:
         found = replace(found, columns=kept_columns(found, file))
-    for chosen in plans:
-        name = chosen.attack.name
-        if found.fits(chosen):
+    for group in by_evidence(plans):
+        name = " | ".join(chosen.key for chosen in group)
+        if all(found.fits(chosen) for chosen in group):
             print(f"{target.name} {name}: kept", flush=True)
             continue
         start = time.perf_counter()
-        found = reference.build(target, pictures.x_0, [chosen], found, reporter(f"{target.name} {name}"))
+        found = reference.build(target, pictures.x_0, group, found, reporter(f"{target.name} {name}"))
         reference.save(found, file)
         seconds = time.perf_counter() - start
         print(f"{target.name} {name}: {len(pictures.names)} pictures in {seconds:.0f} s", flush=True)

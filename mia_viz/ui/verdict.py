@@ -74,7 +74,7 @@ def plot(case: Case, attack: str) -> go.Figure | None:
     finding, known = case.finding(attack), engine.reference(case.target)
     if finding is None or finding.verdict is None or known is None:
         return None
-    groups = [known.scores(attack, member, without=(case.sha256,)) for member in (True, False)]
+    groups = [known.scores(finding.key, member, without=(case.sha256,)) for member in (True, False)]
     return strip_plot(finding.score, *groups)
 
 

@@ -35,7 +35,7 @@ def test_bundled_reference_holds_the_documented_pictures(world, capsys):
         assert test == {*range(4, 10), *range(14, 20), *range(28, 34)}
         calibration = {n for n, s in zip(numbers, stored.split, strict=True) if s == "calibration"}
         assert calibration == {*range(group[0], group[0] + 4), *range(20, 28)}
-        assert set(stored.columns) == {"loss", "sima"}
+        assert list(stored.columns) == [f"{n}{f}" for n in ("loss", "sima") for f in ("", " lowpass:r=5,s=0.2")]
 
 
 def test_an_interrupted_reference_goes_on(world, capsys):
@@ -43,7 +43,7 @@ def test_an_interrupted_reference_goes_on(world, capsys):
     first = reference.load(world / "references" / "toy-a.safetensors")
     capsys.readouterr()
     assert main(["reference", "bundled", "toy-a", "--attack", "loss,pia"]) == 0
-    assert "toy-a loss: kept" in capsys.readouterr().out
+    assert "toy-a loss | loss lowpass:r=5,s=0.2: kept" in capsys.readouterr().out
     second = reference.load(world / "references" / "toy-a.safetensors")
     np.testing.assert_array_equal(first.columns["loss"].score, second.columns["loss"].score)
     assert (second.columns["loss"].nfe, second.columns["pia"].nfe) == (1, 2)
@@ -53,7 +53,14 @@ def test_an_interrupted_reference_goes_on(world, capsys):
 
 def test_evaluation_of_a_bundled_model(world, tmp_path, capsys):
     assert main(["reference", "bundled", "--attack", "loss,sima"]) == 0
-    assert main(["evaluate", "--target", "toy-a", "--from-reference", "--out", str(tmp_path / "stored")]) == 0
+    assert main(["evaluate", "--target", "toy-a", "--from-reference", "--out", str(tmp_path / "all")]) == 0
+    everything = json.loads((tmp_path / "all" / "evaluation.json").read_text())
+    filtered = "lowpass:r=5,s=0.2"
+    assert [row["key"] for row in everything["attacks"]] == ["loss", f"loss {filtered}", "sima", f"sima {filtered}"]
+    pairs = {f"loss {filtered} less loss", "sima less loss", f"sima {filtered} less sima"}
+    assert set(everything["auc_differences"]) == pairs
+    stored = ["evaluate", "--target", "toy-a", "--from-reference", "--attack", "loss,sima"]
+    assert main([*stored, "--out", str(tmp_path / "stored")]) == 0
     live = ["evaluate", "--target", "toy-a", "--attack", "loss,sima", "--out", str(tmp_path / "live")]
     assert main(live) == 0
     stored, fresh = (json.loads((tmp_path / d / "evaluation.json").read_text()) for d in ("stored", "live"))
@@ -90,7 +97,7 @@ def test_evaluation_writes_the_same_in_three_forms(world, tmp_path, capsys):
     assert len(rows) == len(content["attacks"]) + len(content["controls"])
     assert float(rows[0]["auc"]) == content["attacks"][0]["auc"]["value"]
     assert f"{content['attacks'][0]['auc']['value']:.3f} [" in printed
-    assert set(content["auc_differences"]) == {"pia"}
+    assert set(content["auc_differences"]) == {"pia less loss"}
     assert {file.name for file in out.iterdir()} == {f"evaluation.{kind}" for kind in ("json", "csv", "md")}
 
 

@@ -154,7 +154,7 @@ def test_changes_to_a_picture_are_noted(model, tmp_path):
 def test_attacks_and_targets_as_json(world, capsys):
     assert main(["attacks", "--json"]) == 0
     attacks = {attack["name"]: attack for attack in json.loads(capsys.readouterr().out)}
-    assert attacks["drc"]["nfe"] == 400
+    assert attacks["drc"]["nfe"] == 240
     ratio = next(p for p in attacks["drc"]["parameters"] if p["name"] == "ratio")
     assert (ratio["default"], ratio["low"], ratio["high"]) == (0.15, 0.05, 0.6)
     assert main(["targets", "--json"]) == 0
