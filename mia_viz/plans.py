@@ -28,10 +28,10 @@ def walk_plans() -> list[Plan]:
 def bundled_plans(attacks: tuple[str, ...] = ()) -> list[Plan]:
     """Plans of the bundled references: every attack at its defaults, with FreMIA's filter, and the walk's settings.
 
-    attacks: names to keep; all when empty. DRC compares pictures rather than errors and goes without the filter.
+    attacks: names to keep; all when empty. DRC and gradient norms do not judge errors and go without the filter.
     """
     chosen = attacks or tuple(names())
     plans = [plan(name) for name in chosen]
-    plans += [plan(name, {}, FREMIA) for name in chosen if name != "drc"]
+    plans += [plan(name, {}, FREMIA) for name in chosen if name not in ("drc", "gradient")]
     plans += [p for p in walk_plans() if p.attack.name in chosen and p.key not in {q.key for q in plans}]
     return plans

@@ -179,6 +179,23 @@ class Probe:
             self.progress.advance(len(part))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
+    def gradients(self, states: Sequence[State], noises: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """White-box: eps_hat of K states, (N, K, C, H, W), and squared gradient norms per weight tensor, (N, L).
+
+        One forward and backward pass per image over all K states at once; not remembered.
+        """
+        timesteps = self._levels([s.timestep for s in states], len(states))
+        answers, norms = [], []
+        for i in range(len(self)):
+            self.progress.advance(0)
+            x_t, eps = torch.stack([s.x[i] for s in states]), torch.stack([n[i] for n in noises])
+            eps_hat, squares = self.target.loss_gradients(x_t, timesteps, eps)
+            answers.append(eps_hat)
+            norms.append(squares)
+            self.asked += len(states)
+            self.progress.advance(len(states))
+        return torch.stack(answers), torch.stack(norms)
+
     def _levels(self, levels: Sequence[int] | int, count: int) -> Tensor:
         """Timesteps (count,) made on the device from runs of equal levels, without a copy from the host."""
         device = self.x_0.device

@@ -8,7 +8,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mia_viz.analysis import plan, run
-from mia_viz.attacks import names
+from mia_viz.attacks import get, names
 from mia_viz.diffusion import ddim_move
 from mia_viz.probe import Cancelled, Probe, Progress, image_keys
 
@@ -16,7 +16,7 @@ QUICK = {"drc": {"levels": "6", "resamplings": "2"}, "pfami": {"crops": "2"}}
 
 
 def plans():
-    return [plan(name, QUICK.get(name, {})) for name in names()]
+    return [plan(name, QUICK.get(name, {})) for name in names() if get(name).access != "white-box"]
 
 
 def scores(probe: Probe, chosen=None) -> np.ndarray:

@@ -28,7 +28,8 @@ class Evidence:
 
     observed, expected: (N, K, C, H, W) for N images and K timesteps, tasks or draws. labels: what each of the K is.
     timesteps: the level of each pair. space: "noise", "state" (x_t), "picture" (x_0) or "mixed". mask: where the
-    pair is compared, (N, K, 1, H, W) of 0 and 1, or None for everywhere.
+    pair is compared, (N, K, 1, H, W) of 0 and 1, or None for everywhere. numbers: (N, L) of what is no picture, such
+    as gradient norms per layer, or None.
     """
 
     observed: Tensor
@@ -37,6 +38,7 @@ class Evidence:
     timesteps: tuple[int, ...]
     space: str
     mask: Tensor | None = None
+    numbers: Tensor | None = None
 
     @property
     def residual(self) -> Tensor:
@@ -45,8 +47,8 @@ class Evidence:
 
     def cpu(self) -> Evidence:
         """The same evidence off the accelerator, so that it outlives the target."""
-        mask = None if self.mask is None else self.mask.cpu()
-        return dataclasses.replace(self, observed=self.observed.cpu(), expected=self.expected.cpu(), mask=mask)
+        tensors = {name: getattr(self, name) for name in ("observed", "expected", "mask", "numbers")}
+        return dataclasses.replace(self, **{name: t if t is None else t.cpu() for name, t in tensors.items()})
 
 
 def parameter(

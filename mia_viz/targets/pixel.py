@@ -58,11 +58,26 @@ class PixelTarget(Target):
     def weights_sha256(self) -> str:
         return self._sha256
 
+    @property
+    def has_gradients(self) -> bool:
+        return True
+
+    def loss_gradients(self, x_t: Tensor, timesteps: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+        weights = [w.detach().requires_grad_(True) for w in self.unet.parameters()]
+        named = dict(zip((name for name, _ in self.unet.named_parameters()), weights, strict=True))
+        with torch.enable_grad():
+            output = torch.func.functional_call(self.unet, named, (x_t, timesteps)).sample
+            eps_hat = self._as_noise(output, x_t, timesteps)
+            gradients = torch.autograd.grad((eps_hat - eps).square().mean(), weights)
+        return eps_hat.detach(), torch.stack([g.square().sum() for g in gradients])
+
     def predict_noise(self, x_t: Tensor, timesteps: Tensor) -> Tensor:
         lower = self.precision != "float32"
         kind = torch.float16 if self.precision == "float16" else torch.bfloat16
         with torch.autocast(self._device.type, kind, enabled=lower):
-            output = self.unet(x_t, timesteps).sample.float()
+            return self._as_noise(self.unet(x_t, timesteps).sample.float(), x_t, timesteps)
+
+    def _as_noise(self, output: Tensor, x_t: Tensor, timesteps: Tensor) -> Tensor:
         if self.prediction == "epsilon":
             return output
         alpha = self._alpha[timesteps].view(-1, 1, 1, 1)

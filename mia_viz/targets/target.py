@@ -64,6 +64,16 @@ class Target(ABC):
         return x_0
 
     @property
+    def has_gradients(self) -> bool:
+        """Whether `loss_gradients` can be asked for (white-box attacks)."""
+        return False
+
+    def loss_gradients(self, x_t: Tensor, timesteps: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+        """Of one image at K levels, (K, C, H, W): eps_hat of the same shape, and the squared norm of the gradient of
+        the mean squared error with respect to every weight tensor, (L,)."""
+        raise TargetError("This model does not give its gradients.")
+
+    @property
     def weights_sha256(self) -> str:
         """SHA-256 of the weights file, or an empty string for a target without one."""
         return ""
