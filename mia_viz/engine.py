@@ -51,3 +51,10 @@ def examine_bundled(name: str, prepared: Prepared, picture: str, truth: str | No
     from mia_viz.examine import examine
 
     return examine(opened(name), prepared, picture, reference(name), truth, progress, on_stage)
+
+
+def ask_bundled(name: str, prepared: Prepared, attacks: list[str], progress, on_finding) -> None:
+    """Ask chosen methods about a picture under a bundled target; see `mia_viz.examine.ask_methods`."""
+    from mia_viz.examine import ask_methods
+
+    ask_methods(opened(name), prepared, attacks, reference(name), progress, on_finding)

@@ -215,3 +215,18 @@ def measure(test: Scores, calibration: Scores | None = None) -> Metrics:
         len(test.members),
         len(test.holdouts),
     )
+
+
+def roc_band(scores: Scores, fpr: np.ndarray, resamples: int = 500, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
+    """Central 95 % of the TPR at given false-positive rates under resampling of pictures, two arrays (len(fpr),).
+
+    At every rate the threshold is the one that at most this share of the resampled hold-outs exceeds.
+    """
+    rng = np.random.default_rng(seed)
+    n = len(scores.holdouts)
+    outside = -np.sort(-rng.choice(scores.holdouts, (resamples, n)), axis=1)
+    inside = rng.choice(scores.members, (resamples, len(scores.members)))
+    allowed = np.minimum((fpr * n + 1e-9).astype(int), n - 1)
+    tpr = np.stack([(inside > outside[:, k, None]).mean(axis=1) for k in allowed])
+    low, high = np.percentile(tpr, [2.5, 97.5], axis=1)
+    return low, high

@@ -6,14 +6,14 @@ receives the case after every attack, so a screen can fill in while the rest is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mia_viz.analysis import Result, run, to_batch
+from mia_viz.analysis import Result, plan, run, to_batch
 from mia_viz.attacks.drc import DRC
 from mia_viz.case import Case, Finding, Noises, Rebuilt, Restoration
 from mia_viz.frequency import patch_mask
@@ -55,6 +55,25 @@ def examine(
             case = replace(case, overall=_overall(case, reference))
         on_stage(case)
     return case
+
+
+def ask_methods(
+    target: Target,
+    prepared: Prepared,
+    names: Sequence[str],
+    reference: Reference | None,
+    progress: Progress,
+    on_finding: Callable[[Finding], None],
+) -> None:
+    """Run chosen attacks at their defaults on one picture, sharing every question; tells each finding.
+
+    Attacks that cannot be used on the target are passed over.
+    """
+    chosen = [p for p in (plan(name) for name in names) if not p.attack.unusable(target)]
+    progress.expected = sum(p.evaluations for p in chosen)
+    probe = Probe(target, to_batch(target, [prepared]), progress=progress)
+    for item in chosen:
+        on_finding(_finding(run(probe, item), reference, prepared.sha256))
 
 
 def _finding(result: Result, reference: Reference | None, sha256: str) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from mia_viz.evaluation import (
@@ -17,6 +18,7 @@ from mia_viz.evaluation import (
     rates,
     resampled_aucs,
     roc,
+    roc_band,
     shuffled_auc,
     threshold_at,
     tpr_at,
@@ -146,3 +148,15 @@ def test_what_cannot_be_evaluated_is_refused():
             Scores(np.array(members), np.array(holdouts))
     with pytest.raises(ValueError, match="same pictures"):
         auc_difference(normal(5, 5), normal(5, 6))
+
+
+def test_the_roc_band_holds_the_true_curve():
+    """Binormal scores with a known ROC: the 95 % band covers TPR(10 %) in at least 85 of 100 samples."""
+    truth = norm.cdf(1.5 + norm.ppf(0.1))
+    covered = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        sample = Scores(rng.standard_normal(80) + 1.5, rng.standard_normal(300))
+        low, high = roc_band(sample, np.array([0.1]), resamples=200)
+        covered += low[0] <= truth <= high[0]
+    assert covered >= 85

@@ -8,12 +8,14 @@ from html import escape
 
 import gradio as gr
 
+from mia_viz import engine
 from mia_viz.case import Case, load_case
 from mia_viz.pictures.picture import PictureError
 from mia_viz.targets import bundled
 from mia_viz.targets.bundled import ASSETS
-from mia_viz.ui import choose, frequency, noise, restore, verdict, worker
+from mia_viz.ui import choose, frequency, methods, noise, restore, verdict, worker
 from mia_viz.ui.choose import Picked
+from mia_viz.ui.parts import error_panel, progress_bar, status
 
 HEAD = """<div class="mv-head"><h1>Was this model trained on this picture?</h1>
 <p>MIA-Viz asks an image-generating model about one picture and shows how it behaves. It does not search a database:
@@ -56,22 +58,12 @@ def evidence_values(case: Case) -> list:
     ]
 
 
-def progress_bar(update: worker.Update) -> str:
-    """Share done, seconds so far and an estimate of the rest."""
-    left = update.seconds * (1 - update.share) / update.share if update.share > 0.05 else None
-    rest = f", about {left:.0f} s left" if left is not None and left >= 1 else ""
-    return (
-        '<div class="mv-status" role="status"><div class="mv-bar">'
-        f'<i style="width:{100 * update.share:.0f}%"></i></div>Asking the model: {100 * update.share:.0f} %{rest}</div>'
-    )
-
-
 def done_line(case: Case) -> str:
     """Times per stage, in words."""
     stages = ", ".join(f"{f.title.split(' (')[0].lower()} {f.seconds:.1f} s" for f in case.findings)
     total = sum(f.seconds for f in case.findings)
     line = f"Done in {total:.1f} s ({escape(stages)}). Walk on with the steps above."
-    return f'<div class="mv-status" role="status">{line}</div>'
+    return status(line)
 
 
 def build_app() -> gr.Blocks:
@@ -92,8 +84,11 @@ def build_app() -> gr.Blocks:
                 with gr.Tab(f"{number} {label}", id=number):
                     parts.append(builder())
                     _next_button(tabs, number)
+            with gr.Tab("All methods", id=len(STEPS) + 1) as tab:
+                page = methods.build()
         walk = Walk(case, picked, *parts)
         _wire(walk)
+        methods.wire(page, tab, picked, walk.choose.target)
     return app
 
 
@@ -129,7 +124,7 @@ def _wire_choice(walk: Walk) -> None:
         try:
             chosen = choose.pick_upload(file, how, target)
         except PictureError as error:
-            return gr.skip(), gr.skip(), gr.skip(), choose.error_panel(error)
+            return gr.skip(), gr.skip(), gr.skip(), error_panel(error)
         return chosen, choose.chosen_tile(chosen), None, ""
 
     def switch_target(target: str, current: Picked) -> tuple:
@@ -174,7 +169,7 @@ def _wire_analysis(walk: Walk) -> None:
     )
     step.cancel.click(
         lambda: (
-            '<div class="mv-status" role="status">Stopped. What was finished is kept.</div>',
+            status("Stopped. What was finished is kept."),
             *_buttons(False),
         ),
         None,
@@ -194,18 +189,23 @@ def _run(walk: Walk, picked: Picked, target: str) -> Iterator[dict]:
     """Follow one examination and hand every new piece of evidence to the page."""
     step = walk.choose
     analyse, cancel = _buttons(True)
-    yield {step.status: progress_bar(worker.Update(0.0, 0.0)), step.analyse: analyse, step.cancel: cancel}
+    yield {step.status: progress_bar(0.0, 0.0), step.analyse: analyse, step.cancel: cancel}
+    truth = choose.truth(picked.group, target)
+
+    def job(progress, tell) -> None:
+        engine.examine_bundled(target, picked.prepared, picked.name, truth, progress, tell)
+
     case = None
     try:
-        for update in worker.follow(target, picked.prepared, picked.name, choose.truth(picked.group, target)):
-            values = {step.status: progress_bar(update)}
-            if update.case is not None:
-                case = update.case
+        for update in worker.follow(job):
+            values = {step.status: progress_bar(update.share, update.seconds)}
+            if update.found is not None:
+                case = update.found
                 values[walk.case] = case
                 values.update(zip(walk.evidence, evidence_values(case), strict=True))
             yield values
         message = done_line(case)
     except ValueError as error:
-        message = choose.error_panel(error)
+        message = error_panel(error)
     analyse, cancel = _buttons(False)
     yield {step.status: message, step.analyse: analyse, step.cancel: cancel}

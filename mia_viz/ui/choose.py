@@ -13,13 +13,12 @@ import numpy as np
 from mia_viz.case import Case
 from mia_viz.figures import images
 from mia_viz.pictures.files import load_picture
-from mia_viz.pictures.picture import PictureError
 from mia_viz.pictures.prepare import Prepared, prepare
 from mia_viz.targets import bundled
+from mia_viz.ui.parts import status
 
 PER_GROUP = 6
 GUESSES = ("It was trained on this picture", "It was not", "I cannot tell")
-READY = '<div class="mv-status"></div>'
 GALLERY_ORDER_SEED = 5
 
 
@@ -149,11 +148,11 @@ def build(start: Case, picked: Picked) -> Choose:
             with gr.Row():
                 analyse = gr.Button("Analyse", variant="primary", elem_id="analyse")
                 cancel = gr.Button("Cancel", elem_id="cancel", interactive=False)
-            status = gr.HTML(READY, elem_id="status")
+            status_view = gr.HTML(status(), elem_id="status")
             target = gr.Radio(target_choices(), value=start.target, label="Model under question", elem_id="target")
             card_view = gr.HTML(card(start.target), elem_id="card")
             how, upload = _own_picture()
-    return Choose(target, card_view, gallery, upload, how, chosen, guess, analyse, cancel, status, hero_view)
+    return Choose(target, card_view, gallery, upload, how, chosen, guess, analyse, cancel, status_view, hero_view)
 
 
 def _own_picture() -> tuple[gr.Radio, gr.File]:
@@ -183,8 +182,3 @@ def gallery_value(population: str) -> list[str]:
 def target_choices() -> list[tuple[str, str]]:
     """Bundled targets as (title, name)."""
     return [(bundled.manifest(name)["title"], name) for name in bundled.bundled_names()]
-
-
-def error_panel(error: PictureError | ValueError) -> str:
-    """A sentence about what went wrong."""
-    return f'<div class="mv-status mv-error" role="alert">{escape(str(error))}</div>'

@@ -13,6 +13,7 @@ from mia_viz.case import Case, Finding
 from mia_viz.figures.distributions import strip_plot
 from mia_viz.figures.palette import HOLDOUT, MEMBER
 from mia_viz.targets import bundled
+from mia_viz.ui.parts import data_table
 from mia_viz.verdict import CAVEAT, SENTENCES
 
 ATTACKS = ("drc", "loss", "fcre", "noise_aggregation")
@@ -80,16 +81,10 @@ def plot(case: Case, attack: str) -> go.Figure | None:
 
 def costs(case: Case) -> str:
     """What every method cost and measured."""
-    rows = "".join(
-        f"<tr><td>{escape(f.title)}</td><td>{f.raw:.5g}</td><td>{f.nfe:.0f}</td><td>{f.seconds:.2f} s</td></tr>"
-        for f in case.findings
-    )
+    rows = [(f.title, f.key, f"{f.raw:.5g}", f"{f.nfe:.0f}", f"{f.seconds:.2f} s") for f in case.findings]
     when = "measured just now" if case.live else "measured beforehand"
-    return (
-        f'<details><summary>Numbers and times ({when})</summary><div class="mv-scroll"><table class="mv-table"><tr>'
-        "<th>method</th><th>statistic as published</th><th>questions to the model</th><th>time</th></tr>"
-        f"{rows}</table></div></details>"
-    )
+    heads = ("method", "settings", "statistic as published", "questions to the model", "time")
+    return f"<details><summary>Numbers and times ({when})</summary>{data_table(heads, rows)}</details>"
 
 
 def truth(case: Case, shown: bool, guess: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Run an examination in a thread and follow it from a generator.
+"""Run a job of the engine in a thread and follow it from a generator.
 
 Gradio closes a generator when its event is cancelled or the visitor leaves; closing it here sets the cancel flag, which
 the engine reads between two network calls. A plain function would go on computing for nobody.
@@ -9,35 +9,39 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from mia_viz import engine
-from mia_viz.case import Case
-from mia_viz.pictures.prepare import Prepared
+if TYPE_CHECKING:  # the engine, and torch with it, is loaded behind the first screen
+    from mia_viz.probe import Progress
+
+T = TypeVar("T")
 
 POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Update:
-    """News from a running examination: share done in [0, 1], seconds so far, and a grown case or None."""
+class Update(Generic[T]):
+    """News from a running job: share done in [0, 1], seconds so far, and what has newly been found, if anything."""
 
     share: float
     seconds: float
-    case: Case | None = None
-    finished: bool = False
+    found: T | None = None
 
 
-def follow(target: str, prepared: Prepared, name: str, truth: str | None) -> Iterator[Update]:
-    """Updates of one examination until it is finished; re-raises what went wrong in the thread."""
+def follow(job: Callable[[Progress, Callable[[T], None]], object]) -> Iterator[Update[T]]:
+    """Updates of a job until it is finished; re-raises what went wrong in its thread.
+
+    job(progress, tell): does the work, counts it in `progress` and hands over every finding with `tell`.
+    """
     from mia_viz.probe import Cancelled, Progress
 
     progress, news = Progress(), queue.SimpleQueue()
 
     def work() -> None:
         try:
-            engine.examine_bundled(target, prepared, name, truth, progress, news.put)
+            job(progress, news.put)
             news.put(None)
         except Cancelled:
             news.put(None)
@@ -45,21 +49,22 @@ def follow(target: str, prepared: Prepared, name: str, truth: str | None) -> Ite
             news.put(error)
 
     start = time.perf_counter()
-    thread = threading.Thread(target=work, daemon=True, name="examination")
-    thread.start()
+    threading.Thread(target=work, daemon=True, name="examination").start()
     try:
         while True:
-            share = progress.done / progress.expected if progress.expected else 0.0
             try:
                 item = news.get(timeout=POLL_SECONDS)
             except queue.Empty:
-                yield Update(min(share, 1.0), time.perf_counter() - start)
+                yield Update(_share(progress), time.perf_counter() - start)
                 continue
             if isinstance(item, Exception):
                 raise item
             if item is None:
                 return
-            share = progress.done / progress.expected
-            yield Update(min(share, 1.0), time.perf_counter() - start, item, item.overall is not None or share >= 1)
+            yield Update(_share(progress), time.perf_counter() - start, item)
     finally:
         progress.cancel.set()
+
+
+def _share(progress: Progress) -> float:
+    return min(1.0, progress.done / progress.expected) if progress.expected else 0.0

@@ -170,3 +170,18 @@ def test_nothing_is_wider_than_a_phone(browser, playwright, url, theme):
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         shoot(page, f"phone-{step.lower()}-{theme}")
     context.close()
+
+
+def test_every_method_can_be_asked_and_is_judged(watched):
+    go(watched, "All methods", "#roc .main-svg")
+    expect(watched.locator("#metrics tbody tr").first).to_be_visible()
+    curves = watched.locator("#roc .js-plotly-plot").evaluate("e => e.data.filter(t => t.name).map(t => t.name)")
+    assert {"guessing", "loss"} <= set(curves)
+    watched.get_by_label("Degrade, restore, compare").uncheck()
+    watched.locator("#ask").click()
+    expect(watched.locator("#ask-status")).to_contain_text("Done", timeout=180_000)
+    rows = watched.locator("#findings tbody tr").all_inner_texts()
+    assert len(rows) == 10
+    assert all("of 256" in row for row in rows)
+    assert serious(watched) == []
+    shoot(watched, "methods")
