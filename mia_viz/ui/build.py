@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -10,7 +11,7 @@ import gradio as gr
 
 from mia_viz import engine
 from mia_viz.case import Case, load_case
-from mia_viz.pictures.picture import PictureError
+from mia_viz.pictures.picture import Picture, PictureError
 from mia_viz.targets import bundled
 from mia_viz.targets.bundled import ASSETS
 from mia_viz.ui import choose, frequency, methods, noise, restore, verdict, worker
@@ -29,6 +30,8 @@ class Walk:
 
     case: gr.State
     picked: gr.State
+    uploaded: gr.State
+    subject: gr.HTML
     choose: choose.Choose
     restore: restore.Restore
     frequency: frequency.Frequency
@@ -39,7 +42,7 @@ class Walk:
     def evidence(self) -> list[gr.components.Component]:
         """Everything that changes with the case."""
         parts = (self.restore, self.frequency, self.noise, self.verdict)
-        return [self.choose.hero, *(c for part in parts for c in part.outputs)]
+        return [self.subject, self.choose.hero, *(c for part in parts for c in part.outputs)]
 
 
 def opening_case() -> Case:
@@ -50,12 +53,21 @@ def opening_case() -> Case:
 def evidence_values(case: Case) -> list:
     """Values for `Walk.evidence`."""
     return [
+        subject(case),
         choose.hero(case),
         *restore.render(case),
         *frequency.render(case),
         *noise.render(case),
         *verdict.render(case),
     ]
+
+
+def subject(case: Case) -> str:
+    """What all the evidence on the page is about: which picture, asked of which model, and when."""
+    title = bundled.manifest(case.target)["title"]
+    when = "computed just now" if case.live else "computed beforehand for this example"
+    what = f"<b>{escape(case.name)}</b>, asked of <b>{escape(title)}</b>, {when}"
+    return f'<p class="mv-subject">Evidence shown: {what}.</p>'
 
 
 def done_line(case: Case) -> str:
@@ -74,6 +86,8 @@ def build_app() -> gr.Blocks:
     with gr.Blocks(title="MIA-Viz", analytics_enabled=False, delete_cache=(60, 900)) as app:
         gr.HTML(HEAD)
         case, picked = gr.State(start, time_to_live=3600), gr.State(first, time_to_live=3600)
+        uploaded = gr.State(None, time_to_live=900)
+        shown = gr.HTML(subject(start), elem_id="subject")
         with gr.Tabs(selected=1, overflow_behavior="wrap", elem_id="steps") as tabs:
             parts = []
             builders = (
@@ -86,7 +100,7 @@ def build_app() -> gr.Blocks:
                     _next_button(tabs, number)
             with gr.Tab("All methods", id=len(STEPS) + 1) as tab:
                 page = methods.build()
-        walk = Walk(case, picked, *parts)
+        walk = Walk(case, picked, uploaded, shown, *parts)
         _wire(walk)
         methods.wire(page, tab, picked, walk.choose.target)
     return app
@@ -120,9 +134,18 @@ def _wire_choice(walk: Walk) -> None:
 
     def from_upload(file: str | None, how: str, target: str) -> tuple:
         if file is None:
-            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            return None, *[gr.skip()] * 4
         try:
-            chosen = choose.pick_upload(file, how, target)
+            picture = choose.read_upload(file)
+        except PictureError as error:
+            return None, *[gr.skip()] * 3, error_panel(error)
+        return picture, *prepared(picture, how, target)
+
+    def prepared(picture: Picture | None, how: str, target: str) -> tuple:
+        if picture is None:
+            return tuple([gr.skip()] * 4)
+        try:
+            chosen = choose.pick_upload(picture, how, target)
         except PictureError as error:
             return gr.skip(), gr.skip(), gr.skip(), error_panel(error)
         return chosen, choose.chosen_tile(chosen), None, ""
@@ -139,13 +162,22 @@ def _wire_choice(walk: Walk) -> None:
     outputs = [walk.picked, step.chosen, step.guess, step.status]
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     step.gallery.select(from_gallery, step.target, outputs, **quiet)
-    step.upload.upload(from_upload, [step.upload, step.how, step.target], outputs, **quiet)
+    step.upload.upload(from_upload, [step.upload, step.how, step.target], [walk.uploaded, *outputs], **quiet)
+    step.how.input(prepared, [walk.uploaded, step.how, step.target], outputs, **quiet)
     step.target.input(switch_target, [step.target, walk.picked], [step.card, step.gallery, *outputs], **quiet)
 
 
 def _wire_analysis(walk: Walk) -> None:
     step = walk.choose
-    outputs = [walk.case, step.status, step.analyse, step.cancel, walk.verdict.twin, *walk.evidence]
+    outputs = [
+        walk.case,
+        step.status,
+        walk.verdict.status,
+        step.analyse,
+        step.cancel,
+        walk.verdict.twin,
+        *walk.evidence,
+    ]
     outputs = list(dict.fromkeys(outputs))
 
     def analyse(picked: Picked, target: str) -> Iterator[dict]:
@@ -198,7 +230,8 @@ def _run(walk: Walk, picked: Picked, target: str) -> Iterator[dict]:
     case = None
     try:
         for update in worker.follow(job):
-            values = {step.status: progress_bar(update.share, update.seconds)}
+            bar = progress_bar(update.share, update.seconds)
+            values = {step.status: bar, walk.verdict.status: bar}
             if update.found is not None:
                 case = update.found
                 values[walk.case] = case
@@ -207,5 +240,8 @@ def _run(walk: Walk, picked: Picked, target: str) -> Iterator[dict]:
         message = done_line(case)
     except ValueError as error:
         message = error_panel(error)
+    except Exception:  # the last boundary before a visitor: the log gets the trace, the page a sentence
+        logging.getLogger(__name__).exception("an examination failed")
+        message = error_panel(ValueError("The model failed on this picture; try another picture or model."))
     analyse, cancel = _buttons(False)
-    yield {step.status: message, step.analyse: analyse, step.cancel: cancel}
+    yield {step.status: message, walk.verdict.status: message, step.analyse: analyse, step.cancel: cancel}

@@ -13,6 +13,7 @@ import numpy as np
 from mia_viz.case import Case
 from mia_viz.figures import images
 from mia_viz.pictures.files import load_picture
+from mia_viz.pictures.picture import Picture
 from mia_viz.pictures.prepare import Prepared, prepare
 from mia_viz.targets import bundled
 from mia_viz.ui.parts import status
@@ -75,13 +76,17 @@ def truth(picked_group: str | None, target: str) -> str | None:
     return "member" if picked_group == bundled.trained_group(target) else "hold-out"
 
 
-def pick_upload(file: str, how: str, target: str) -> Picked:
-    """An uploaded picture, read and removed from the disk at once. Raises PictureError."""
+def read_upload(file: str) -> Picture:
+    """An uploaded picture, decoded; its file is removed from the disk at once. Raises PictureError."""
     try:
-        picture = load_picture(file, os.path.basename(file))
+        return load_picture(file, os.path.basename(file))
     finally:
         if os.path.exists(file):
             os.unlink(file)
+
+
+def pick_upload(picture: Picture, how: str, target: str) -> Picked:
+    """A decoded picture prepared for a target. Raises PictureError."""
     channels, *size = bundled.manifest(target)["shape"]
     return Picked(picture.name, target.split("-")[0], prepare(picture, tuple(size), channels, how), None)
 
@@ -112,14 +117,13 @@ def hero(case: Case) -> str:
     part = case.restoration
     if part is None:
         return ""
-    lead = "Computed just now." if case.live else "Computed beforehand for this example; press Analyse to do it live."
     tiles = [
         images.tile(images.grey(case.values), "The picture", "the original picture"),
         images.tile(images.hide(case.values, part.hidden[0]), "A part is hidden", "the picture, its middle hidden"),
         images.tile(images.grey(part.restored[0]), "What the model put there", "the picture as the model filled it in"),
     ]
     question = "The model never sees the hidden part. Did it know what was there?"
-    return f'<p class="mv-lead">{question}</p>{images.strip(tiles)}<p class="mv-note">{lead}</p>'
+    return f'<p class="mv-lead">{question}</p>{images.strip(tiles)}'
 
 
 def build(start: Case, picked: Picked) -> Choose:
@@ -159,7 +163,7 @@ def _own_picture() -> tuple[gr.Radio, gr.File]:
     """The corner for uploads, closed at first."""
     with gr.Accordion("Use a picture of your own", open=False, elem_id="own"):
         how = gr.Radio(
-            [("as it is", "exact"), ("cut to the middle and resize", "crop"), ("fit all of it", "fit")],
+            [("exact: as it is", "exact"), ("crop: its middle, resized", "crop"), ("fit: all of it, resized", "fit")],
             value="exact",
             label="If it does not have the model's size",
             elem_id="how",

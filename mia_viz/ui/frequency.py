@@ -14,7 +14,7 @@ from mia_viz.figures import bands, images
 
 RINGS = 32
 ERROR_LIMIT = 0.3
-WAITING = '<p class="mv-note">Press Analyse on the first page.</p>'
+WAITING = '<p class="mv-note">Not computed yet: press Analyse on the first page, or wait for it to come in.</p>'
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from mia_viz.figures import images, noise
 
 NOISE_LIMIT = 3.0
 DISTANCE_LIMIT = 0.25
-WAITING = '<p class="mv-note">Press Analyse on the first page; this evidence comes first.</p>'
+WAITING = '<p class="mv-note">Not computed yet: press Analyse on the first page, or wait for it to come in.</p>'
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ TASKS = {
 }
 DIFFERENCE_LIMIT = 1.0
 """Grey values run from -1 to 1; half of that range saturates the difference map."""
-WAITING = '<p class="mv-note">Press Analyse on the first page; this evidence takes the longest.</p>'
+WAITING = '<p class="mv-note">Not computed yet: press Analyse on the first page, or wait for it to come in.</p>'
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ CSS = """
 .mv-head p { margin: 0; max-width: 62ch; }
 #steps button[role=tab] { font-size: 1.02rem; }
 #next-1, #next-2, #next-3, #next-4, #next-5 { max-width: 320px; margin: 1rem auto 0; }
+.mv-subject { margin: .2rem 0 0; font-size: .95rem; opacity: .9; }
 .mv-lead { max-width: 68ch; font-size: 1.05rem; }
 .mv-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(118px, 1fr)); gap: 14px; margin: .4rem 0; }
 .mv-tile { margin: 0; min-width: 0; }

@@ -13,7 +13,7 @@ from mia_viz.case import Case, Finding
 from mia_viz.figures.distributions import strip_plot
 from mia_viz.figures.palette import HOLDOUT, MEMBER
 from mia_viz.targets import bundled
-from mia_viz.ui.parts import data_table
+from mia_viz.ui.parts import data_table, status
 from mia_viz.verdict import CAVEAT, SENTENCES
 
 ATTACKS = ("drc", "loss", "fcre", "noise_aggregation")
@@ -27,6 +27,7 @@ class VerdictStep:
     answer: gr.HTML
     reveal: gr.Button
     truth: gr.HTML
+    status: gr.HTML
     twin: gr.Button
     words: tuple[gr.HTML, ...]
     plots: tuple[gr.Plot, ...]
@@ -42,8 +43,11 @@ def answer(case: Case) -> str:
     verdict = case.overall
     if verdict is None:
         waiting = "The verdict appears when all four methods have spoken."
-        if case.findings and engine.reference(case.target) is None:
-            waiting = "There is evidence, but no verdict: no pictures of known membership were measured for this model."
+        if len(case.findings) == len(ATTACKS):
+            waiting = (
+                "There is evidence, but no overall verdict: not every method was measured on pictures of known "
+                "membership for this model. What can be said stands beside each method below."
+            )
         return f'<div class="mv-answer"><p class="mv-lead">{waiting}</p></div>'
     members = ""
     if verdict.members_below is not None:
@@ -134,6 +138,7 @@ def build(start: Case) -> VerdictStep:
         reveal = gr.Button("Reveal the truth", elem_id="reveal")
         twin = twin_button(start)
     truth_view = gr.HTML("", elem_id="truth")
+    status_view = gr.HTML(status(), elem_id="verdict-status")
     gr.HTML(
         '<p class="mv-lead">Each method on its own. Every dot is a picture of which we know whether the model was '
         "trained on it; the diamond is the picture in question.</p>"
@@ -143,7 +148,9 @@ def build(start: Case) -> VerdictStep:
         word_views.append(gr.HTML(words(start.finding(name), _title(start, name)), elem_id=f"words-{name}"))
         plot_views.append(gr.Plot(plot(start, name), show_label=False, elem_id=f"plot-{name}"))
     costs_view = gr.HTML(costs(start), elem_id="costs")
-    return VerdictStep(answer_view, reveal, truth_view, twin, tuple(word_views), tuple(plot_views), costs_view)
+    return VerdictStep(
+        answer_view, reveal, truth_view, status_view, twin, tuple(word_views), tuple(plot_views), costs_view
+    )
 
 
 def wire(step: VerdictStep, case: gr.State, guess: gr.Radio) -> None:

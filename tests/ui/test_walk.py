@@ -41,7 +41,7 @@ def test_it_opens_on_an_analysed_case_and_every_step_can_be_read(watched, url, t
     watched.goto(f"{url}?__theme={theme}")
     watched.wait_for_selector("#hero img")
     expect(watched.locator("#hero img")).to_have_count(3)
-    expect(watched.locator("#hero")).to_contain_text("Computed beforehand")
+    expect(watched.locator("#subject")).to_contain_text("computed beforehand")
     shoot(watched, f"choose-{theme}")
     violations = serious(watched)
     for step, ready in STEPS.items():
@@ -57,7 +57,7 @@ def test_analyse_reveal_and_the_twin_turns_the_truth_around(watched):
     chosen = watched.locator("#chosen figcaption").inner_text()
     watched.get_by_label("I cannot tell").check()
     analyse(watched)
-    expect(watched.locator("#hero")).to_contain_text("Computed just now")
+    expect(watched.locator("#subject")).to_contain_text("computed just now")
     go(watched, "Verdict", "#plot-loss .main-svg")
     expect(watched.locator("#truth")).to_be_empty()
     watched.locator("#reveal").click()
@@ -122,6 +122,11 @@ def test_bad_uploads_get_a_sentence_and_good_ones_still_work(watched):
         assert sentence.strip().endswith(".")
         assert "Traceback" not in sentence
         assert watched.locator("#chosen img").get_attribute("src") == before
+    upload(watched, "wide.png", picture(size=(128, 64)))
+    expect(watched.locator("#status .mv-error")).to_contain_text("128 x 64")
+    watched.get_by_label("crop").check()  # the refused picture is not lost: choosing how to fit it is enough
+    expect(watched.locator("#chosen")).to_contain_text("wide.png")
+    watched.get_by_label("exact").check()
     upload(watched, "mine.png", picture())
     expect(watched.locator("#chosen")).to_contain_text("mine.png")
     analyse(watched)
