@@ -6,8 +6,11 @@ cd "$(dirname "$0")/.."
 .venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 if ! .venv/bin/python tests/ui/browser.py >/dev/null 2>&1; then
   echo "No Chromium found; installing one."
-  .venv/bin/python -m playwright install --with-deps chromium \
-    || { apt-get update -qq && apt-get install -y -qq chromium fonts-dejavu-core; }
+  if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    apt-get update -qq && apt-get install -y -qq chromium fonts-dejavu-core
+  else
+    .venv/bin/python -m playwright install chromium
+  fi
 fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .

@@ -27,7 +27,7 @@ from mia_viz.commands.common import (
 if TYPE_CHECKING:
     import numpy as np
 
-    from mia_viz.analysis import Plan
+    from mia_viz.analysis import Plan, Result
     from mia_viz.reference import Reference
     from mia_viz.targets.target import Target
 
@@ -56,8 +56,9 @@ class Row:
     """One attack's answer about one picture.
 
     score: larger = more member-like. raw: the published statistic. Either is None where it is not finite.
-    nfe: evaluations per picture of this attack by itself. seconds: wall time per picture in this run, in
-    which attacks share answers. p_value: None where no reference fits.
+    nfe: evaluations per picture that this attack added, so that the attacks of a run add up to what was asked;
+    answers an earlier attack has paid for are free. seconds: wall time per picture. p_value: None where no
+    reference fits.
     """
 
     image: str
@@ -181,7 +182,7 @@ def score(target: Target, subjects: Sequence[Subject], plans: Sequence[Plan], se
             numbers = list(zip(result.score.tolist(), result.raw.tolist(), strict=True))
             seconds = result.seconds / len(batch)
             columns.append(
-                [_row(target, chosen, s, n, seconds, seed, known) for s, n in zip(batch, numbers, strict=True)]
+                [_row(target, result, s, n, seconds, seed, known) for s, n in zip(batch, numbers, strict=True)]
             )
         rows += [row for picture in zip(*columns, strict=True) for row in picture]
     return rows
@@ -189,13 +190,14 @@ def score(target: Target, subjects: Sequence[Subject], plans: Sequence[Plan], se
 
 def _row(
     target: Target,
-    chosen: Plan,
+    result: Result,
     subject: Subject,
     numbers: tuple[float, float],
     seconds: float,
     seed: int,
     known: Known,
 ) -> Row:
+    chosen = result.plan
     value, raw = (number if math.isfinite(number) else None for number in numbers)
     notes = subject.notes
     if value is None:
@@ -208,7 +210,7 @@ def _row(
         filter=str(chosen.filter),
         score=value,
         raw=raw,
-        nfe=chosen.evaluations,
+        nfe=result.nfe,
         seconds=seconds,
         p_value=p_value(value, chosen, subject.pixels_sha256, known),
         target=target.name,
@@ -224,7 +226,7 @@ def p_value(value: float | None, chosen: Plan, pixels_sha256: str, known: Known)
     if value is None or known.reference is None or not known.reference.fits(chosen):
         return None
     # A picture is never part of its own reference.
-    holdouts = known.reference.scores(chosen.attack.name, False, without=(pixels_sha256,))
+    holdouts = known.reference.scores(chosen.key, False, without=(pixels_sha256,))
     return judge(value, holdouts).p_value if len(holdouts) else None
 
 

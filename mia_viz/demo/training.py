@@ -120,7 +120,7 @@ class Training:
         self.ema = EMAModel(self.unet.parameters(), decay=recipe.ema, use_ema_warmup=True, power=0.75, foreach=True)
         self.optimiser = torch.optim.AdamW(self.unet.parameters(), recipe.learning_rate, fused=True)
         self.step = 0
-        self.best_so_far: list[dict[str, float | None]] = []
+        self.log: list[dict[str, float | None]] = []
 
     @property
     def state_file(self) -> Path:
@@ -134,7 +134,7 @@ class Training:
             "ema": self.ema.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
-            "log": self.best_so_far,
+            "log": self.log,
         }
         partial = self.state_file.with_suffix(".partial")
         torch.save(state, partial)
@@ -150,7 +150,7 @@ class Training:
         self.unet.load_state_dict(state["unet"])
         self.ema.load_state_dict(state["ema"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.best_so_far = state["step"], state["log"]
+        self.step, self.log = state["step"], state["log"]
         return True
 
     def advance(self) -> Tensor:
@@ -190,7 +190,7 @@ class Training:
             column = WATCHED_TIMESTEPS.index(AUC_TIMESTEP)
             truth = np.r_[np.ones(len(inside)), np.zeros(len(outside))]
             row["auc"] = round(float(roc_auc_score(truth, -np.r_[inside[:, column], outside[:, column]])), 4)
-        self.best_so_far.append(row)
+        self.log.append(row)
         return row
 
     def averaged(self) -> _AveragedWeights:
@@ -208,9 +208,9 @@ class Training:
         DDPMPipeline(unet=half.half(), scheduler=self.scheduler).save_pretrained(partial, safe_serialization=True)
         (partial / "manifest.json").write_text(json.dumps(self.manifest(), indent=1) + "\n")
         with open(partial / "losses.csv", "w", newline="") as file:
-            rows = csv.DictWriter(file, self.best_so_far[0].keys() if self.best_so_far else ["epoch"])
+            rows = csv.DictWriter(file, self.log[0].keys() if self.log else ["epoch"])
             rows.writeheader()
-            rows.writerows(self.best_so_far)
+            rows.writerows(self.log)
         shutil.rmtree(final, ignore_errors=True)
         os.replace(partial, final)
         return final
@@ -224,7 +224,7 @@ class Training:
             "images_seen": self.step * self.recipe.batch,
             "parameters": sum(p.numel() for p in self.unet.parameters()),
             "members": dict(zip(self.images.names[first:last], self.images.sha256[first:last], strict=True)),
-            "losses": self.best_so_far[-1] if self.best_so_far else None,
+            "losses": self.log[-1] if self.log else None,
         }
 
 

@@ -164,3 +164,21 @@ def test_attacks_and_targets_as_json(world, capsys):
         ("toy-b", "toy-a"),
         ("toy-a-0002", None),
     ]
+
+
+def test_a_filtered_score_is_placed_among_filtered_scores(world, files, tmp_path):
+    assert main(["reference", "bundled", "toy-a", "--attack", "loss"]) == 0
+    out = tmp_path / "out.json"
+    common = ["score", str(files[0]), "--target", "toy-a", "--attack", "loss", "--json", str(out)]
+    known = reference.load(world / "references" / "toy-a.safetensors")
+    for key, extra in (("loss", []), ("loss lowpass:r=5,s=0.2", ["--filter", "lowpass:r=5,s=0.2"])):
+        assert main([*common, *extra]) == 0
+        row = json.loads(out.read_text())[0]
+        holdouts = known.scores(key, member=False)
+        assert row["p_value"] == (1 + (holdouts >= row["score"]).sum()) / (len(holdouts) + 1)
+
+
+def test_nfe_of_a_run_add_up_to_what_was_asked(model, files, tmp_path):
+    out = tmp_path / "out.json"
+    assert main(["score", str(files[0]), "--target", str(model), "--attack", "pia,pian,secmi", "--json", str(out)]) == 0
+    assert [row["nfe"] for row in json.loads(out.read_text())] == [2, 1, 11]
