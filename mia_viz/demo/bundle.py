@@ -37,11 +37,6 @@ FAMILIES = {
         "A small diffusion model that draws axial brain MR slices.",
         "simulated patients",
     ),
-    "digits": Words(
-        "Handwritten digit model",
-        "A small diffusion model that writes digits.",
-        "real handwritten digits of MNIST",
-    ),
 }
 
 
