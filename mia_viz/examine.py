@@ -85,6 +85,7 @@ def _finding(result: Result, reference: Reference | None, sha256: str) -> Findin
         verdict = judge(score, *groups)
     return Finding(
         chosen.attack.name,
+        chosen.key,
         chosen.attack.title,
         score,
         float(result.raw[0]),

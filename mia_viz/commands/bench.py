@@ -44,8 +44,8 @@ def run(arguments: argparse.Namespace) -> None:
     from mia_viz.bench import measure
 
     check_writable(arguments.json)
-    torch.set_num_threads(arguments.threads)
     target = open_target(arguments.target, arguments.device, arguments.precision)
+    torch.set_num_threads(arguments.threads)
     choice = choose(arguments.attack, arguments.set, arguments.filter, target)
     costs = measure(target, choice.plans, arguments.batch, arguments.repeats, report=reporter("bench"))
     if arguments.json is not None:

@@ -80,24 +80,16 @@ def add_attacks(parser: argparse.ArgumentParser, default: str) -> None:
     )
 
 
-def device_of(name: str) -> str:
-    """ "cpu" or "cuda" for a --device. Raises ValueError where a GPU is asked for and there is none."""
-    import torch
-
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise ValueError("There is no CUDA device here; use --device cpu.")
-    return "cuda" if name == "cuda" or (name == "auto" and available) else "cpu"
-
-
 def open_target(where: str, device: str = "auto", precision: str = "float32") -> PixelTarget:
     """The target of the flags. Raises ValueError with one sentence."""
     from diffusers.utils import logging
 
+    from mia_viz import engine
     from mia_viz.targets import bundled
 
     logging.set_verbosity_error()  # its remarks on configurations would mix with our one sentence
-    chosen = device_of(device)
+    engine.limit_threads()
+    chosen = engine.pick_device(device)
     if precision == "float16" and chosen == "cpu":
         raise ValueError("float16 needs a CUDA device; use bfloat16 or float32 on the CPU.")
     return bundled.open_target(where, chosen, precision)

@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mia_viz.commands.common import device_of, whole_number
+from mia_viz.commands.common import whole_number
 from mia_viz.demo.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     import torch
 
     from mia_viz.demo.training import train
+    from mia_viz.engine import pick_device
 
     settings = {item.name: getattr(arguments, item.name) for item in _recipe_fields()}
     check_settings(settings)
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
     if max(members[0], holdouts[0]) < min(members[1], holdouts[1]):
         raise ValueError("Members and hold-outs overlap; a hold-out must never be trained on.")
     recipe = Recipe(members, holdouts, **settings)
-    folder = train(recipe, images, arguments.out, device_of(arguments.device), arguments.measure_every)
+    folder = train(recipe, images, arguments.out, pick_device(arguments.device), arguments.measure_every)
     print(f"The model is in {folder}.")
 
 

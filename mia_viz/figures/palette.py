@@ -90,3 +90,13 @@ def calm(figure: go.Figure, height: int) -> go.Figure:
     figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID, linecolor=GRID, ticks="", title_font_size=13)
     figure.update_yaxes(gridcolor=GRID, zerolinecolor=GRID, linecolor=GRID, ticks="", title_font_size=13)
     return figure
+
+
+def waiting(words: str = "not computed yet") -> go.Figure:
+    """A blank figure that says why there is nothing to see."""
+    figure = go.Figure()
+    figure.add_annotation(text=words, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5)
+    calm(figure, 190)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
 
@@ -89,19 +89,21 @@ def build_app() -> gr.Blocks:
         uploaded = gr.State(None, time_to_live=900)
         shown = gr.HTML(subject(start), elem_id="subject")
         with gr.Tabs(selected=1, overflow_behavior="wrap", elem_id="steps") as tabs:
-            parts = []
+            parts, steps = [], []
             builders = (
                 lambda: choose.build(start, first),
                 *((lambda module=module: module.build(start)) for module in (restore, frequency, noise, verdict)),
             )
             for number, (label, builder) in enumerate(zip(STEPS, builders, strict=True), start=1):
-                with gr.Tab(f"{number} {label}", id=number):
+                with gr.Tab(f"{number} {label}", id=number) as step:
+                    steps.append(step)
                     parts.append(builder())
                     _next_button(tabs, number)
             with gr.Tab("All methods", id=len(STEPS) + 1) as tab:
                 page = methods.build()
         walk = Walk(case, picked, uploaded, shown, *parts)
         _wire(walk)
+        _wire_plots(walk, steps)
         methods.wire(page, tab, picked, walk.choose.target)
     return app
 
@@ -122,6 +124,25 @@ def _wire(walk: Walk) -> None:
     verdict.wire(walk.verdict, walk.case, walk.choose.guess)
     _wire_choice(walk)
     _wire_analysis(walk)
+
+
+def _drawn(walk: Walk) -> list[tuple[list[gr.Plot], Callable[[Case], list]]]:
+    """The plots of every step that has some, and what draws them."""
+    return [
+        (walk.frequency.plots, frequency.draw),
+        (walk.noise.plots, noise.draw),
+        (walk.verdict.plots, verdict.draw),
+    ]
+
+
+def _wire_plots(walk: Walk, tabs: list[gr.Tab]) -> None:
+    """Draw a step's plots when it is opened.
+
+    Plots that a streaming event updates on a tab that was never opened stay blank (gradio 6.31), so they are not part
+    of the stream; the step in view is redrawn when an analysis ends.
+    """
+    for tab, (plots, draw) in zip(tabs[2:], _drawn(walk), strict=True):
+        tab.select(draw, walk.case, plots, show_progress="hidden", api_visibility="private")
 
 
 def _wire_choice(walk: Walk) -> None:
@@ -199,6 +220,15 @@ def _wire_analysis(walk: Walk) -> None:
     second = walk.verdict.twin.click(
         ask_twin, [walk.picked, step.target], [*outputs, step.target, step.card], **settings
     )
+    plots = [plot for some, _ in _drawn(walk) for plot in some]
+    for event in (first, second):
+        event.then(
+            lambda case: [figure for _, draw in _drawn(walk) for figure in draw(case)],
+            walk.case,
+            plots,
+            show_progress="hidden",
+            api_visibility="private",
+        )
     step.cancel.click(
         lambda: (
             status("Stopped. What was finished is kept."),

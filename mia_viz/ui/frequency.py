@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from mia_viz import engine
 from mia_viz.case import Case
 from mia_viz.figures import bands, images
+from mia_viz.figures.palette import waiting
 
 RINGS = 32
 ERROR_LIMIT = 0.3
@@ -28,7 +29,11 @@ class Frequency:
 
     @property
     def outputs(self) -> list[gr.components.Component]:
-        return [self.rebuilt, self.split, self.curve, self.masks]
+        return [self.rebuilt, self.split, self.masks]
+
+    @property
+    def plots(self) -> list[gr.Plot]:
+        return [self.curve]
 
 
 def rebuilt(case: Case) -> str:
@@ -109,11 +114,11 @@ def masks(case: Case) -> str:
     return f'<h3>What each method listens to</h3><p class="mv-lead">{words}</p>' + images.strip(tiles)
 
 
-def curve(case: Case) -> go.Figure | None:
+def curve(case: Case) -> go.Figure:
     """Error per ring against typical members and hold-outs."""
     part = case.rebuilt
     if part is None:
-        return None
+        return waiting()
     query = bands.ring_energy(part.rebuilt - case.values, RINGS)
     known = engine.reference(case.target)
     groups = [np.empty((0, RINGS))] * 2
@@ -125,7 +130,12 @@ def curve(case: Case) -> go.Figure | None:
 
 def render(case: Case) -> list:
     """Values for `Frequency.outputs`."""
-    return [rebuilt(case), split(case), curve(case), masks(case)]
+    return [rebuilt(case), split(case), masks(case)]
+
+
+def draw(case: Case) -> list[go.Figure]:
+    """Values for `Frequency.plots`."""
+    return [curve(case)]
 
 
 def build(start: Case) -> Frequency:

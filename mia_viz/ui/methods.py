@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from mia_viz import engine
 from mia_viz.case import Finding
+from mia_viz.figures.palette import waiting
 from mia_viz.figures.roc import Curve, log_roc
 from mia_viz.ui import worker
 from mia_viz.ui.choose import Picked
@@ -60,13 +61,13 @@ def _p(finding: Finding) -> str:
 
 
 @lru_cache(maxsize=16)
-def quality(target: str) -> tuple[go.Figure | None, str]:
+def quality(target: str) -> tuple[go.Figure, str]:
     """ROC curves and metrics of every stored method on the test pictures of a target."""
     from mia_viz import evaluation
 
     known = engine.reference(target)
     if known is None:
-        return None, "<p>No pictures of known membership were measured for this model.</p>"
+        return waiting("nothing measured"), "<p>No pictures of known membership were measured for this model.</p>"
     measured = []
     for key in known.columns:
         splits = {}
@@ -113,7 +114,7 @@ def build() -> Methods:
     status_view = gr.HTML(status(), elem_id="ask-status")
     table_view = gr.HTML(table([]), elem_id="findings")
     gr.HTML("<h2>How well do the methods work on this model?</h2>")
-    roc_view = gr.Plot(None, show_label=False, elem_id="roc")
+    roc_view = gr.Plot(waiting(), show_label=False, elem_id="roc")
     metrics_view = gr.HTML("", elem_id="metrics")
     return Methods(picker, ask, stop, status_view, table_view, roc_view, metrics_view)
 

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from mia_viz import engine
 from mia_viz.case import Case
 from mia_viz.figures import images, noise
+from mia_viz.figures.palette import waiting
 
 NOISE_LIMIT = 3.0
 DISTANCE_LIMIT = 0.25
@@ -29,7 +30,11 @@ class Noise:
 
     @property
     def outputs(self) -> list[gr.components.Component]:
-        return [self.scrub, self.now, self.cloud, self.curve, self.maps]
+        return [self.scrub, self.now, self.maps]
+
+    @property
+    def plots(self) -> list[gr.Plot]:
+        return [self.cloud, self.curve]
 
 
 def distances(case: Case, member: bool) -> np.ndarray:
@@ -78,11 +83,11 @@ def maps(case: Case, index: int) -> str:
     return "<h3>Where the answers differ</h3>" + images.strip(tiles) + scale
 
 
-def figures(case: Case, index: int) -> tuple[go.Figure | None, go.Figure | None]:
+def figures(case: Case, index: int) -> tuple[go.Figure, go.Figure]:
     """The plane of answers and the distance curve."""
     part = case.noises
     if part is None:
-        return None, None
+        return waiting(), waiting()
     members, holdouts = distances(case, True), distances(case, False)
     typical = [float(np.median(np.sqrt((d**2).mean(axis=1)))) if len(d) else None for d in (members, holdouts)]
     plane = noise.cloud(noise.plane(part.offsets), part.levels, index, *typical)
@@ -93,7 +98,12 @@ def render(case: Case, index: int = 0) -> list:
     """Values for `Noise.outputs`."""
     steps = len(case.noises.levels) if case.noises else 5
     slider = gr.Slider(1, steps, value=index + 1, step=1)
-    return [slider, now(case, index), *figures(case, index), maps(case, index)]
+    return [slider, now(case, index), maps(case, index)]
+
+
+def draw(case: Case) -> list[go.Figure]:
+    """Values for `Noise.plots`, with the first answer chosen."""
+    return list(figures(case, 0))
 
 
 def build(start: Case) -> Noise:

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from mia_viz import engine
 from mia_viz.case import Case, Finding
 from mia_viz.figures.distributions import strip_plot
-from mia_viz.figures.palette import HOLDOUT, MEMBER
+from mia_viz.figures.palette import HOLDOUT, MEMBER, waiting
 from mia_viz.targets import bundled
 from mia_viz.ui.parts import data_table, status
 from mia_viz.verdict import CAVEAT, SENTENCES
@@ -30,12 +30,12 @@ class VerdictStep:
     status: gr.HTML
     twin: gr.Button
     words: tuple[gr.HTML, ...]
-    plots: tuple[gr.Plot, ...]
+    plots: list[gr.Plot]
     costs: gr.HTML
 
     @property
     def outputs(self) -> list[gr.components.Component]:
-        return [self.answer, self.truth, self.twin, *self.words, *self.plots, self.costs]
+        return [self.answer, self.truth, self.twin, *self.words, self.costs]
 
 
 def answer(case: Case) -> str:
@@ -74,11 +74,13 @@ def words(finding: Finding | None, title: str) -> str:
     return f"<h3>{escape(finding.title)}</h3><p>{escape(line)}{zone}</p>"
 
 
-def plot(case: Case, attack: str) -> go.Figure | None:
+def plot(case: Case, attack: str) -> go.Figure:
     """One attack's score among known pictures."""
     finding, known = case.finding(attack), engine.reference(case.target)
-    if finding is None or finding.verdict is None or known is None:
-        return None
+    if finding is None:
+        return waiting()
+    if finding.verdict is None or known is None:
+        return waiting("no pictures of known membership to compare with")
     groups = [known.scores(finding.key, member, without=(case.sha256,)) for member in (True, False)]
     return strip_plot(finding.score, *groups)
 
@@ -110,7 +112,8 @@ def truth(case: Case, shown: bool, guess: str | None = None) -> str:
 def twin_button(case: Case):
     """The button that asks the twin, hidden where there is none."""
     twin = bundled.twin_of(case.target)
-    return gr.Button(f"Ask the twin {twin} about the same picture" if twin else "No twin", visible=twin is not None)
+    words = f"Ask the twin {twin} about the same picture" if twin else "No twin"
+    return gr.Button(words, visible=twin is not None, elem_id="twin")
 
 
 def render(case: Case) -> list:
@@ -121,9 +124,13 @@ def render(case: Case) -> list:
         truth(case, shown=False),
         twin_button(case),
         *(words(case.finding(n), t) for n, t in zip(ATTACKS, titles, strict=True)),
-        *(plot(case, name) for name in ATTACKS),
         costs(case),
     ]
+
+
+def draw(case: Case) -> list[go.Figure]:
+    """Values for `VerdictStep.plots`."""
+    return [plot(case, name) for name in ATTACKS]
 
 
 def _title(case: Case, name: str) -> str:
@@ -148,9 +155,7 @@ def build(start: Case) -> VerdictStep:
         word_views.append(gr.HTML(words(start.finding(name), _title(start, name)), elem_id=f"words-{name}"))
         plot_views.append(gr.Plot(plot(start, name), show_label=False, elem_id=f"plot-{name}"))
     costs_view = gr.HTML(costs(start), elem_id="costs")
-    return VerdictStep(
-        answer_view, reveal, truth_view, status_view, twin, tuple(word_views), tuple(plot_views), costs_view
-    )
+    return VerdictStep(answer_view, reveal, truth_view, status_view, twin, tuple(word_views), plot_views, costs_view)
 
 
 def wire(step: VerdictStep, case: gr.State, guess: gr.Radio) -> None:
