@@ -60,6 +60,8 @@ def _without_model(target: Target, plans: Sequence[Plan], pictures: KnownPicture
     for answer in controls.BLIND:
         blind = controls.BlindTarget(target, answer)
         for chosen in plans:
+            if chosen.attack.unusable(blind):  # gradients of a model that is not there
+                continue
             blank = pictures.blank_reference(blind)
             name = chosen.key
             columns = reference.build(blind, x_0, [chosen], blank, reporter(f"{blind.name} {name}")).columns
