@@ -2,10 +2,10 @@
 
 Library defaults follow the papers. Where a paper is silent or its default fails on small models, the walk uses settings
 chosen on the bundled pictures set aside for choosing (split "choose"), never on those shown, tested or calibrated with:
-FCRE by its deeper walk (its variant V2) and without the SSIM term, noise aggregation through FreMIA's filter with the
-paper's own r and s. Why without SSIM: on `brain-a` that term points the wrong way, because of the black background, where a
-picture has nothing but scanner grain; there the rebuilding of a known picture brings grain of its own, while inside the
-head its SSIM is the higher one, as it should be.
+FCRE by its deeper walk (its variant V2) and without the SSIM term, noise aggregation through FreMIA's filter with
+the paper's own r and s. Why without SSIM: on `brain-a` that term points the wrong way, because of the black background,
+where a picture has nothing but scanner grain; there the rebuilding of a known picture brings grain of its own, while
+inside the head its SSIM is the higher one, as it should be.
 """
 
 from __future__ import annotations
