@@ -89,7 +89,8 @@ def test_an_interrupt_is_quiet(monkeypatch, capsys):
 
 def test_a_real_interrupt_is_quiet(tmp_path):
     code = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job starts with it ignored
         "from mia_viz import cli\n"
         "def slow(arguments):\n"
         "    print('ready', flush=True)\n"

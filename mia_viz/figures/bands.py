@@ -53,5 +53,5 @@ def error_per_ring(share: np.ndarray, query: np.ndarray, members: np.ndarray, ho
     calm(figure, 380)
     figure.update_yaxes(type="log", title="error (energy per ring)", exponentformat="power", dtick=1)
     axis = "fineness of detail (share of Nyquist) \N{RIGHTWARDS ARROW}"
-    figure.update_xaxes(title=axis)
+    figure.update_xaxes(title=axis, range=[0, 1.02 * float(share.max())])
     return figure

@@ -21,6 +21,10 @@ from mia_viz.ui.parts import error_panel, progress_bar, status
 HEAD = """<div class="mv-head"><h1>Was this model trained on this picture?</h1>
 <p>MIA-Viz asks an image-generating model about one picture and shows how it behaves. It does not search a database:
 it tests this model on this picture.</p></div>"""
+HOLD = "() => { document.querySelector('#analyse').disabled = true; }"
+RELEASE = """() => {
+  if (document.querySelector('#cancel').disabled) { document.querySelector('#analyse').disabled = false; }
+}"""
 STEPS = ("Choose", "Restore", "Frequency", "Noise", "Verdict")
 
 
@@ -154,13 +158,14 @@ def _wire_choice(walk: Walk) -> None:
         return chosen, choose.chosen_tile(chosen), None, ""
 
     def from_upload(file: str | None, how: str, target: str) -> tuple:
+        """The field is emptied again: the picture lives in the visit, and the next file can follow at once."""
         if file is None:
-            return None, *[gr.skip()] * 4
+            return None, None, *[gr.skip()] * 4
         try:
             picture = choose.read_upload(file)
         except PictureError as error:
-            return None, *[gr.skip()] * 3, error_panel(error)
-        return picture, *prepared(picture, how, target)
+            return None, None, *[gr.skip()] * 3, error_panel(error)
+        return None, picture, *prepared(picture, how, target)
 
     def prepared(picture: Picture | None, how: str, target: str) -> tuple:
         if picture is None:
@@ -182,10 +187,18 @@ def _wire_choice(walk: Walk) -> None:
 
     outputs = [walk.picked, step.chosen, step.guess, step.status]
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    step.gallery.select(from_gallery, step.target, outputs, **quiet)
-    step.upload.upload(from_upload, [step.upload, step.how, step.target], [walk.uploaded, *outputs], **quiet)
-    step.how.input(prepared, [walk.uploaded, step.how, step.target], outputs, **quiet)
-    step.target.input(switch_target, [step.target, walk.picked], [step.card, step.gallery, *outputs], **quiet)
+    given = [step.upload, step.how, step.target]
+    switched = [step.card, step.gallery, *outputs]
+    choices = (
+        (step.gallery.select, from_gallery, step.target, outputs),
+        (step.upload.upload, from_upload, given, [step.upload, walk.uploaded, *outputs]),
+        (step.how.input, prepared, [walk.uploaded, step.how, step.target], outputs),
+        (step.target.input, switch_target, [step.target, walk.picked], switched),
+    )
+    for listen, handler, inputs, results in choices:
+        # Analyse rests until the choice has arrived, else a quick hand would analyse the picture before.
+        listen(None, None, None, js=HOLD, api_visibility="private")
+        listen(handler, inputs, results, **quiet).then(None, None, None, js=RELEASE, api_visibility="private")
 
 
 def _wire_analysis(walk: Walk) -> None:

@@ -33,7 +33,7 @@ def build() -> gr.Blocks:
 
 
 def launch_options() -> dict:
-    """Keyword arguments for `Blocks.launch`."""
+    """Keyword arguments for `Blocks.launch`; without a server name gradio listens on 127.0.0.1."""
     from mia_viz.ui.style import CSS, THEME
 
     return {
@@ -44,7 +44,6 @@ def launch_options() -> dict:
         "enable_monitoring": False,
         "max_file_size": "50mb",
         "allowed_paths": [str(ASSETS)],
-        "server_name": os.environ.get("MIA_VIZ_HOST", "127.0.0.1"),
     }
 
 

@@ -65,8 +65,8 @@ CSS = """
 .mv-chosen { max-width: 170px; }
 .mv-error { border-left: 6px solid #b45309; padding: 6px 14px; }
 .mv-table { border-collapse: collapse; width: 100%; font-size: .93rem; }
-.mv-table td, .mv-table th { text-align: left; padding: 4px 10px 4px 0;
-  border-bottom: 1px solid var(--border-color-primary); }
+.mv-table td, .mv-table th { text-align: left; padding: 5px 14px 5px 0 !important; border: 0 !important;
+  border-bottom: 1px solid var(--border-color-primary) !important; white-space: nowrap; }
 .mv-scroll { overflow-x: auto; }
 #gallery .grid-wrap { max-height: none !important; overflow: visible !important; padding: 0 !important; }
 #gallery .grid-container { grid-template-columns: repeat(6, minmax(0, 1fr)) !important; gap: 8px !important; }

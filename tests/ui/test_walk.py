@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from mia_viz import engine
+from mia_viz.ui import choose
 from tests.ui.conftest import go, shoot
 
 pytestmark = pytest.mark.ui
@@ -75,6 +77,19 @@ def test_analyse_reveal_and_the_twin_turns_the_truth_around(watched):
     assert ("not" in first) != ("not" in second)
 
 
+def test_a_quick_hand_analyses_the_picture_it_pressed(watched, monkeypatch):
+    """Analyse pressed while the choice is still on its way waits for it."""
+    original = choose.pick_bundled
+    monkeypatch.setattr(choose, "pick_bundled", lambda *a: time.sleep(1.5) or original(*a))
+    watched.locator("#gallery button").nth(3).click()
+    expect(watched.locator("#analyse")).to_be_disabled()
+    watched.locator("#analyse").click()  # waits until it can be pressed
+    expect(watched.locator("#subject")).to_contain_text("just now")
+    picked = watched.locator("#chosen figcaption").inner_text().splitlines()[0]
+    assert picked in watched.locator("#subject").inner_text()
+    watched.locator("#cancel").click()
+
+
 def test_cancel_stops_the_work_itself(watched):
     target = engine.opened("brain-a")
     calls: list[int] = []
@@ -107,17 +122,17 @@ def picture(mode: str = "L", size: tuple[int, int] = (64, 64), form: str = "PNG"
 def test_bad_uploads_get_a_sentence_and_good_ones_still_work(watched):
     watched.get_by_text("Use a picture of your own").click()
     bad = {
-        "letter.png": b"this is a letter",
-        "half.png": picture()[:200],
-        "empty.png": b"",
-        "inks.jpg": picture("CMYK", form="JPEG"),
-        "glass.png": picture("RGBA"),
-        "large.png": picture(size=(100, 80)),
+        "letter.png": (b"this is a letter", "not a picture"),
+        "half.png": (picture()[:200], "damaged"),
+        "empty.png": (b"", "empty"),
+        "inks.jpg": (picture("CMYK", form="JPEG"), "CMYK"),
+        "glass.png": (picture("RGBA"), "transparent"),
+        "large.png": (picture(size=(100, 80)), "100 x 80"),
     }
     before = watched.locator("#chosen img").get_attribute("src")
-    for name, data in bad.items():
+    for name, (data, words) in bad.items():
         upload(watched, name, data)
-        expect(watched.locator("#status .mv-error")).to_be_visible()
+        expect(watched.locator("#status .mv-error")).to_contain_text(words)
         sentence = watched.locator("#status").inner_text()
         assert sentence.strip().endswith(".")
         assert "Traceback" not in sentence
@@ -137,11 +152,10 @@ def test_bad_uploads_get_a_sentence_and_good_ones_still_work(watched):
 
 
 def upload(page: Page, name: str, data: bytes) -> None:
-    """Give the app a file, taking the previous one away first."""
-    remove = page.locator("#upload").get_by_role("button", name=re.compile("clear|remove", re.I))
-    if remove.count():
-        remove.first.click()
-    page.locator("#upload input[type=file]").set_input_files({"name": name, "mimeType": "image/png", "buffer": data})
+    """Give the app a file; the field empties itself and is ready for the next."""
+    field = page.locator("#upload input[type=file]")
+    field.wait_for(state="attached")
+    field.set_input_files({"name": name, "mimeType": "image/png", "buffer": data})
 
 
 def test_the_keyboard_moves_the_divider_and_the_scrubber(watched):
