@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
@@ -242,17 +243,16 @@ def _wire_analysis(walk: Walk) -> None:
             show_progress="hidden",
             api_visibility="private",
         )
-    step.cancel.click(
-        lambda: (
-            status("Stopped. What was finished is kept."),
-            *_buttons(False),
-        ),
-        None,
-        [step.status, step.analyse, step.cancel],
-        cancels=[first, second],
-        queue=False,
-        api_visibility="private",
+    step.cancel.click(None, None, None, cancels=[first, second], queue=False, api_visibility="private").then(
+        _stopped, None, [step.status, walk.verdict.status, step.analyse, step.cancel], api_visibility="private"
     )
+
+
+def _stopped() -> tuple:
+    """Say so after the last update that was still on its way, which would overwrite it."""
+    time.sleep(2 * worker.POLL_SECONDS)
+    message = status("Stopped. What was finished is kept.")
+    return message, message, *_buttons(False)
 
 
 def _buttons(running: bool) -> tuple[gr.Button, gr.Button]:

@@ -116,7 +116,9 @@ def hero(case: Case) -> str:
     """Original, hidden, restored: the evidence anyone can read."""
     part = case.restoration
     if part is None:
-        return ""
+        alone = images.tile(images.grey(case.values), "The picture", "the original picture")
+        note = "What the model puts into a hidden part is not computed yet; it comes last."
+        return f'<p class="mv-lead">{note}</p><div class="mv-chosen">{alone}</div>'
     tiles = [
         images.tile(images.grey(case.values), "The picture", "the original picture"),
         images.tile(images.hide(case.values, part.hidden[0]), "A part is hidden", "the picture, its middle hidden"),

@@ -104,6 +104,7 @@ def test_cancel_stops_the_work_itself(watched):
         asked = len(calls)
         watched.wait_for_timeout(1500)
         assert len(calls) == asked
+        expect(watched.locator("#status")).to_contain_text("Stopped")
         assert 0 < sum(calls) < 419
     finally:
         del target.predict_noise
