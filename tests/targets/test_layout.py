@@ -21,9 +21,6 @@ TIMESTEPS = (0, 1, 50, 500, 999)
 torch.set_num_threads(1)
 
 
-# --- The oracle: the layout's forward pass as its README describes it, on a plain state dict. ---
-
-
 def saved(folder: Path, content: object, flags: str | None = None, **options) -> Path:
     file = folder / "checkpoint.pt"
     torch.save(content, file, **options)
