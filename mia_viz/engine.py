@@ -51,6 +51,11 @@ def opened(name: str):
     return target
 
 
+def device_words(name: str) -> str:
+    """What a target that has been opened runs on, in words."""
+    return "graphics card" if opened(name).device.type == "cuda" else "processor"
+
+
 @lru_cache(maxsize=16)
 def reference(name: str) -> Reference | None:
     """The bundled reference of a target, or None where there is none."""

@@ -76,10 +76,11 @@ def subject(case: Case) -> str:
 
 
 def done_line(case: Case) -> str:
-    """Times per stage, in words."""
+    """Times per stage and what it ran on, in words."""
     stages = ", ".join(f"{f.title.split(' (')[0].lower()} {f.seconds:.1f} s" for f in case.findings)
     total = sum(f.seconds for f in case.findings)
-    line = f"Done in {total:.1f} s ({escape(stages)}). Walk on with the steps above."
+    where = engine.device_words(case.target)
+    line = f"Done in {total:.1f} s on the {where} ({escape(stages)}). Walk on with the steps above."
     return status(line)
 
 

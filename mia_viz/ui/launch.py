@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
+import sys
 import tempfile
 import threading
 from typing import TYPE_CHECKING
@@ -53,6 +55,7 @@ def warm_up() -> None:
 
 
 def launch(app: gr.Blocks) -> None:
-    """Serve until interrupted."""
+    """Serve until interrupted or told to end; either way the private folder is removed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     warm_up()
     app.queue(default_concurrency_limit=8).launch(**launch_options())

@@ -88,6 +88,7 @@ def test_a_quick_hand_analyses_the_picture_it_pressed(watched, monkeypatch):
     picked = watched.locator("#chosen figcaption").inner_text().splitlines()[0]
     assert picked in watched.locator("#subject").inner_text()
     watched.locator("#cancel").click()
+    shoot(watched, "quick-hand")
 
 
 def test_cancel_stops_the_work_itself(watched):
