@@ -55,7 +55,9 @@ def main() -> None:
             )
             for attempt in ("first Analyse", "second Analyse"):
                 page.locator("#gallery button").nth(3 if attempt.startswith("first") else 5).click()
-                page.wait_for_timeout(500)
+                page.wait_for_timeout(300)
+                # Analyse rests until the choice has arrived; only then does the page name the picture.
+                page.wait_for_function("() => !document.querySelector('#analyse').disabled")
                 measure_analysis(page, attempt)
         finally:
             app.terminate()
