@@ -7,6 +7,8 @@ Population: x_0 ~ Normal(mean, scale^2) per pixel, for which x0_hat is linear in
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import torch
 from torch import Tensor
 
@@ -32,8 +34,9 @@ class _Analytic(Target):
         x_t = x_t.double()
         return ((x_t - alpha * self._posterior_mean(x_t, alpha, sigma)) / sigma).float()
 
+    @abstractmethod
     def _posterior_mean(self, x_t: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
-        raise NotImplementedError
+        """E[x_0 | x_t] of the population, float64 of x_t's shape."""
 
 
 class Memoriser(_Analytic):
