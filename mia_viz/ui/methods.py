@@ -107,8 +107,8 @@ def _share(value: float | None) -> str:
 def build() -> Methods:
     """Lay out the page; the list of methods comes when the engine is loaded."""
     gr.HTML(
-        '<p class="mv-lead">The walk uses four methods. Here is every method of the literature that can be used on '
-        "this model, asked about the picture you have chosen.</p>"
+        '<p class="mv-lead">The walk uses four methods. Here is every method that can be used on this model, asked '
+        "about the picture you have chosen.</p>"
     )
     picker = gr.CheckboxGroup([], label="Methods, with what each costs and needs", elem_id="methods")
     with gr.Row():
@@ -117,7 +117,7 @@ def build() -> Methods:
     status_view = gr.HTML(status(), elem_id="ask-status")
     table_view = gr.HTML(table([]), elem_id="findings")
     gr.HTML("<h2>How well do the methods work on this model?</h2>")
-    roc_view = gr.Plot(waiting(), show_label=False, elem_id="roc")
+    roc_view = gr.Plot(waiting("one moment"), show_label=False, elem_id="roc")
     metrics_view = gr.HTML("", elem_id="metrics")
     return Methods(picker, ask, stop, status_view, table_view, roc_view, metrics_view)
 
