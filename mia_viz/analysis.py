@@ -14,7 +14,6 @@ from torch import Tensor
 from mia_viz.attacks import Attack, Evidence, Params, get
 from mia_viz.frequency import NONE, Filter
 from mia_viz.probe import Probe
-from mia_viz.targets.target import Target
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,6 @@ def by_evidence(plans: Sequence[Plan]) -> list[list[Plan]]:
     return list(groups.values())
 
 
-def to_batch(target: Target, prepared: Sequence[Any]) -> Tensor:
-    """Prepared pictures (values (C, H, W) in [-1, 1]) as x_0 of the target, (N, C, H, W)."""
-    return target.encode(torch.from_numpy(np.stack([p.values for p in prepared])))
+def to_pictures(prepared: Sequence[Any]) -> Tensor:
+    """Prepared pictures (values (C, H, W) in [-1, 1]) as one tensor (N, C, H, W)."""
+    return torch.from_numpy(np.stack([p.values for p in prepared]))

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mia_viz.analysis import Plan, run
 from mia_viz.probe import Probe
-from mia_viz.targets.target import Target
+from mia_viz.targets.target import Condition, Target, Wrapper
 
 BARE_CALLS = 4
 """Bare calls of one batch size timed in every repeat; their mean is scaled to the number the attack made."""
@@ -48,22 +48,16 @@ class Timing:
     cpu: float
 
 
-class CallCounter(Target):
+class CallCounter(Wrapper):
     """A target that notes the size of every batch it is asked about and passes it on."""
 
-    def __init__(self, target: Target) -> None:
-        self.name, self.shape, self.schedule = target.name, target.shape, target.schedule
-        self.card, self.space = target.card, target.space
+    def __init__(self, inner: Target) -> None:
+        super().__init__(inner)
         self.sizes: Counter[int] = Counter()
-        self._target = target
 
-    @property
-    def device(self) -> torch.device:
-        return self._target.device
-
-    def predict_noise(self, x_t: Tensor, timesteps: Tensor) -> Tensor:
+    def predict_noise(self, x_t: Tensor, timesteps: Tensor, condition: Condition | None = None) -> Tensor:
         self.sizes[len(x_t)] += 1
-        return self._target.predict_noise(x_t, timesteps)
+        return super().predict_noise(x_t, timesteps, condition)
 
 
 def measure(
@@ -115,11 +109,12 @@ def bare_network(target: Target, calls: Counter[int], x_0: Tensor) -> Timing:
     for size, count in calls.items():
         x_t = x_0.repeat(-(-size // len(x_0)), 1, 1, 1)[:size]
         timesteps = torch.full((size,), min(100, target.schedule.steps - 1), device=target.device)
+        told = (target.condition([""] * size),) if target.takes else ()
         tried = min(count, BARE_CALLS)
 
-        def ask(x_t: Tensor = x_t, timesteps: Tensor = timesteps, tried: int = tried) -> None:
+        def ask(question: tuple = (x_t, timesteps, *told), tried: int = tried) -> None:
             for _ in range(tried):
-                target.predict_noise(x_t, timesteps)
+                target.predict_noise(*question)
 
         taken = timed(ask, target.device)
         wall, cpu = wall + taken.wall * count / tried, cpu + taken.cpu * count / tried

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mia_viz.evaluation import Interval, Scores, auc_interval
 from mia_viz.frequency import radial_energy, ring_centres
-from mia_viz.targets.target import Target
+from mia_viz.targets.target import Condition, Target, Wrapper
 
 BLIND = ("zero", "noise")
 FINE_DETAIL = 0.4
@@ -40,8 +40,8 @@ class Control:
     flipped: float | None = None
 
 
-class BlindTarget(Target):
-    """Shape and schedule of a target with its knowledge taken out.
+class BlindTarget(Wrapper):
+    """A target with its knowledge taken out: shape, schedule and encoder stay, the network's answers go.
 
     answer: "zero" for eps_hat = 0; "noise" for fresh standard normal noise, a function of (x_t, t) alone.
     """
@@ -49,22 +49,12 @@ class BlindTarget(Target):
     def __init__(self, like: Target, answer: str) -> None:
         if answer not in BLIND:
             raise ValueError(f"A blind target answers {' or '.join(BLIND)}, not {answer}.")
+        super().__init__(like)
         self.name = f"{like.name} with eps_hat = {answer}"
-        self.shape, self.schedule, self.space = like.shape, like.schedule, like.space
         self.card = dataclasses.replace(like.card, title=self.name, members={})
-        self.answer, self._like = answer, like
+        self.answer, self.passes = answer, 1
 
-    @property
-    def device(self) -> torch.device:
-        return self._like.device
-
-    def encode(self, pixels: Tensor) -> Tensor:
-        return self._like.encode(pixels)
-
-    def decode(self, x_0: Tensor) -> Tensor:
-        return self._like.decode(x_0)
-
-    def predict_noise(self, x_t: Tensor, timesteps: Tensor) -> Tensor:
+    def predict_noise(self, x_t: Tensor, timesteps: Tensor, condition: Condition | None = None) -> Tensor:
         if self.answer == "zero":
             return torch.zeros_like(x_t, dtype=torch.float32)
         rows = [_fresh(x, int(t)) for x, t in zip(x_t.float().cpu().numpy(), timesteps.tolist(), strict=True)]

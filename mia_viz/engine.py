@@ -47,7 +47,8 @@ def opened(name: str):
     target = open_target(name, device)
     with torch.no_grad():
         blank = torch.zeros(1, *target.shape, device=target.device)
-        target.predict_noise(blank, torch.zeros(1, dtype=torch.long, device=target.device))
+        told = (target.condition([""]),) if target.takes else ()
+        target.predict_noise(blank, torch.zeros(1, dtype=torch.long, device=target.device), *told)
     return target
 
 

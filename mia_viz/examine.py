@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mia_viz.analysis import Result, plan, run, to_batch
+from mia_viz.analysis import Result, plan, run, to_pictures
 from mia_viz.attacks.drc import DRC
 from mia_viz.case import Case, Finding, Noises, Rebuilt, Restoration
 from mia_viz.frequency import patch_mask
@@ -45,7 +45,7 @@ def examine(
     """
     progress = progress or Progress()
     progress.expected = expected_evaluations()
-    probe = Probe(target, to_batch(target, [prepared]), progress=progress)
+    probe = Probe.of(target, to_pictures([prepared]), progress=progress)
     case = Case(target.name, name, prepared.values, prepared.sha256, prepared.notes, truth)
     for chosen in walk_plans():
         result = run(probe, chosen)
@@ -71,7 +71,7 @@ def ask_methods(
     """
     chosen = [p for p in (plan(name) for name in names) if not p.attack.unusable(target)]
     progress.expected = sum(p.evaluations for p in chosen)
-    probe = Probe(target, to_batch(target, [prepared]), progress=progress)
+    probe = Probe.of(target, to_pictures([prepared]), progress=progress)
     for item in chosen:
         on_finding(_finding(run(probe, item), reference, prepared.sha256))
 

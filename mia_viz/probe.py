@@ -14,14 +14,15 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mia_viz.diffusion import ddim_move, noised, predicted_x0
-from mia_viz.targets.target import Target
+from mia_viz.targets.target import Condition, Target
 
 DEFAULT_BATCH = {"cpu": 16, "cuda": 256}
 
@@ -35,16 +36,26 @@ class State:
     """x of shape (N, C, H, W) at level `timestep`, identified by the `story` of its making.
 
     The clean image counts as level 0 where a network is asked about it (as published code does); its gains are
-    those of level 0.
+    those of level 0. captions: told to a conditional network, one per image; None for the probe's own.
     """
 
     x: Tensor
     timestep: int
     story: Hashable
+    captions: tuple[str, ...] | None = None
 
     def at(self, timestep: int) -> State:
         """The same tensor shown to the network as if it were of another level (SimA; PIA's first question)."""
-        return State(self.x, timestep, self.story)
+        return replace(self, timestep=timestep)
+
+    def told(self, captions: Sequence[str] | None) -> State:
+        """The same tensor under other captions (CLiD); None for the probe's own."""
+        return replace(self, captions=None if captions is None else tuple(captions))
+
+    @property
+    def question(self) -> Hashable:
+        """What decides the network's answer."""
+        return (self.story, self.timestep, self.captions)
 
 
 @dataclass
@@ -83,6 +94,8 @@ class Probe:
         keys: the integers that name the images to the noise generator; by default from their content.
         batch: most images in one network call (halved for good when memory runs out).
         progress: receives every evaluation, so that a screen can follow and cancel.
+        captions: of the images, for a target that takes captions or classes; empty ones by default.
+        pictures: what x_0 was encoded from; by default x_0 decoded. `Probe.of` takes pictures and encodes them.
     """
 
     def __init__(
@@ -93,17 +106,46 @@ class Probe:
         keys: Sequence[int] | None = None,
         batch: int | None = None,
         progress: Progress | None = None,
+        captions: Sequence[str] | None = None,
+        pictures: Tensor | None = None,
     ) -> None:
         self.target, self.seed = target, seed
         self.x_0 = x_0.to(target.device, torch.float32)
         self.keys = tuple(keys) if keys is not None else tuple(image_keys(x_0))
         if len(self.keys) != len(self.x_0):
             raise ValueError(f"{len(self.keys)} keys were given for {len(self.x_0)} images.")
+        self.captions = tuple(captions) if captions is not None and target.takes else ("",) * len(x_0)
+        if len(self.captions) != len(self.x_0):
+            raise ValueError(f"{len(self.captions)} captions were given for {len(self.x_0)} images.")
+        self._pictures = pictures
         self.batch = batch or DEFAULT_BATCH.get(target.device.type, 64)
         self.progress = progress or Progress()
         self.asked = 0
         self._answers: dict[Hashable, Tensor] = {}
         self._noises: dict[int, Tensor] = {}
+        self._conditions: dict[tuple[str, ...], Condition | None] = {}
+
+    @classmethod
+    def of(cls, target: Target, pictures: Tensor, keys: Sequence[int] | None = None, **others: Any) -> Probe:
+        """A probe about pictures (N, *target.picture_shape) in [-1, 1], named by their own content."""
+        chosen = keys if keys is not None else image_keys(pictures)
+        return cls(target, target.encode(pictures), keys=chosen, pictures=pictures, **others)
+
+    @property
+    def pictures(self) -> Tensor:
+        """The pictures in question, (N, *target.picture_shape) in [-1, 1], on the target's device."""
+        if self._pictures is None:
+            self._pictures = self.target.decode(self.x_0)
+        self._pictures = self._pictures.to(self.x_0.device, torch.float32)
+        return self._pictures
+
+    def condition(self, captions: tuple[str, ...] | None = None, rows: slice = slice(None)) -> Condition | None:
+        """What a conditional network is told about some of the images; None for a target that takes nothing."""
+        captions = captions or self.captions
+        if captions not in self._conditions:
+            self._conditions[captions] = self.target.condition(captions) if self.target.takes else None
+        found = self._conditions[captions]
+        return None if found is None else found.rows(rows)
 
     def __len__(self) -> int:
         return len(self.x_0)
@@ -130,7 +172,7 @@ class Probe:
         return State(self.x_0, 0, "x_0")
 
     def picture(self, x_0: Tensor, story: Hashable) -> State:
-        """Another clean batch (a cropped or otherwise changed copy of the images) as level 0."""
+        """Another clean batch in the target's space (a cropped or otherwise changed copy) as level 0."""
         return State(x_0, 0, story)
 
     def noised(self, timestep: int, draw: int = 0, of: State | None = None, gain: float | None = None) -> State:
@@ -138,7 +180,7 @@ class Probe:
         base = of or self.clean()
         alpha, sigma = self.target.schedule.gains(timestep)
         x_t = noised(base.x, self.noise(draw), (alpha, sigma if gain is None else gain))
-        return State(x_t, timestep, (base.story, "noised", timestep, draw, gain))
+        return State(x_t, timestep, (base.story, "noised", timestep, draw, gain), base.captions)
 
     def predict(self, state: State) -> Tensor:
         """eps_hat of a state, (N, C, H, W); remembered."""
@@ -146,20 +188,23 @@ class Probe:
 
     def predict_all(self, states: Sequence[State]) -> list[Tensor]:
         """eps_hat of several states, all that is not yet known in as few network calls as the batch size allows."""
-        new = {(s.story, s.timestep): s for s in states if (s.story, s.timestep) not in self._answers}
+        new = {s.question: s for s in states if s.question not in self._answers}
         if new:
             asked = list(new.values())
             x_t = torch.cat([s.x for s in asked]) if len(asked) > 1 else asked[0].x
-            eps_hat = self.ask(x_t, [s.timestep for s in asked for _ in range(len(s.x))])
+            told = [self.condition(s.captions) for s in asked]
+            condition = None if told[0] is None else Condition.joined(told)
+            eps_hat = self.ask(x_t, [s.timestep for s in asked for _ in range(len(s.x))], condition)
             for key, part in zip(new, eps_hat.split([len(s.x) for s in asked]), strict=True):
                 self._answers[key] = part
-        return [self._answers[s.story, s.timestep] for s in states]
+        return [self._answers[s.question] for s in states]
 
     @torch.no_grad()
-    def ask(self, x_t: Tensor, timesteps: Sequence[int] | int) -> Tensor:
+    def ask(self, x_t: Tensor, timesteps: Sequence[int] | int, condition: Condition | None = None) -> Tensor:
         """Put a batch to the network without remembering the answer; counted and cancellable per network call.
 
-        x_t: (B, C, H, W); timesteps: one level for all or a list of B. Splits what exceeds the batch size.
+        x_t: (B, C, H, W); timesteps: one level for all or a list of B; condition: B rows, or None for a target that
+        takes none. Splits what exceeds the batch size.
         """
         parts, start = [], 0
         while start < len(x_t):
@@ -167,7 +212,8 @@ class Probe:
             part = x_t[start : start + self.batch]
             levels = timesteps if isinstance(timesteps, int) else timesteps[start : start + self.batch]
             try:
-                parts.append(self.target.predict_noise(part, self._levels(levels, len(part))))
+                told = () if condition is None else (condition.rows(slice(start, start + len(part))),)
+                parts.append(self.target.predict_noise(part, self._levels(levels, len(part)), *told))
             except torch.OutOfMemoryError:
                 if self.batch == 1:
                     raise
@@ -175,7 +221,7 @@ class Probe:
                 torch.cuda.empty_cache()
                 continue
             start += len(part)
-            self.asked += len(part)
+            self.asked += len(part) * self.target.passes
             self.progress.advance(len(part))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
@@ -185,11 +231,14 @@ class Probe:
         One forward and backward pass per image over all K states at once; not remembered.
         """
         timesteps = self._levels([s.timestep for s in states], len(states))
+        told = [self.condition(s.captions) for s in states]
         answers, norms = [], []
         for i in range(len(self)):
             self.progress.advance(0)
             x_t, eps = torch.stack([s.x[i] for s in states]), torch.stack([n[i] for n in noises])
-            eps_hat, squares = self.target.loss_gradients(x_t, timesteps, eps)
+            rows = [c.rows(slice(i, i + 1)) for c in told if c is not None]
+            extra = (Condition.joined(rows),) if rows else ()
+            eps_hat, squares = self.target.loss_gradients(x_t, timesteps, eps, *extra)
             answers.append(eps_hat)
             norms.append(squares)
             self.asked += len(states)
@@ -217,7 +266,7 @@ class Probe:
         """Deterministic DDIM move to another level (up inverts, down denoises); one evaluation at `state`."""
         gains = self.target.schedule.gains
         x = ddim_move(state.x, self.predict(state), gains(state.timestep), gains(timestep))
-        return State(x, timestep, (state.story, state.timestep, "to", timestep))
+        return State(x, timestep, (state.question, "to", timestep), state.captions)
 
     def walk(self, state: State, timesteps: Sequence[int]) -> list[State]:
         """The states met on a DDIM path through the given levels, the start included."""
@@ -233,6 +282,7 @@ class Probe:
         return self.walk(start, levels)[-1]
 
     def forget(self) -> None:
-        """Drop every remembered answer and noise."""
+        """Drop every remembered answer, noise and condition."""
         self._answers.clear()
         self._noises.clear()
+        self._conditions.clear()

@@ -113,12 +113,13 @@ def evidence_energy(evidence: Evidence) -> np.ndarray:
 
 def build(
     target: Target,
-    x_0: torch.Tensor,
+    pictures: torch.Tensor,
     plans: Sequence[Plan],
     facts: Reference,
     report=lambda done, total: None,
+    captions: Sequence[str] | None = None,
 ) -> Reference:
-    """Run every plan on all pictures (M, C, H, W) and return `facts` with its columns filled.
+    """Run every plan on all pictures (M, C, H, W) in [-1, 1] and return `facts` with its columns filled.
 
     Pictures are taken in chunks so that memory does not grow; `report(done, total)` is called after each. Plans that
     differ in their filter only share evidence; energies are kept with the unfiltered one.
@@ -127,14 +128,18 @@ def build(
     from mia_viz.probe import Probe
 
     parts: dict[str, list[tuple[Result, np.ndarray]]] = {p.key: [] for p in plans}
-    for start in range(0, len(x_0), CHUNK):
+    for start in range(0, len(pictures), CHUNK):
+        chunk = slice(start, start + CHUNK)
+        told = None if captions is None else captions[chunk]
+        probe = Probe.of(target, pictures[chunk], captions=told)
         for group in by_evidence(plans):
-            result = run(Probe(target, x_0[start : start + CHUNK]), group[0])
+            result = run(probe, group[0])
+            probe.forget()
             energy = evidence_energy(result.evidence)
             for chosen in group:
                 kept = energy if chosen.filter.kind == "none" else energy[:, :0]
                 parts[chosen.key].append((replace(rescore(result, chosen), evidence=None), kept))
-        report(min(start + CHUNK, len(x_0)), len(x_0))
+        report(min(start + CHUNK, len(pictures)), len(pictures))
     columns = {chosen.key: _column(chosen, parts[chosen.key]) for chosen in plans}
     return replace(facts, columns={**facts.columns, **columns})
 

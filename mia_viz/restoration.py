@@ -101,15 +101,18 @@ def _restore_group(probe: Probe, tasks: Sequence[Task], rows: slice, timesteps: 
     x_0 = probe.x_0[rows]
     known = torch.stack([task.known(x_0, rows) for task in tasks])  # (K, n, C, H, W)
     hidden = torch.stack([_hidden(task, x_0, rows) for task in tasks])
-    gains = probe.target.schedule.gains
+    gains, bounds = probe.target.schedule.gains, probe.target.x0_range
+    told = probe.condition(rows=rows)
+    condition = None if told is None else told.tiled(len(tasks))
     x, used = noises[0], 1
     for here, there in moves:
         (alpha, sigma), (alpha_to, sigma_to) = gains(here), gains(there)
         up = alpha / alpha_to
         up_noise = max(0.0, sigma**2 - (up * sigma_to) ** 2) ** 0.5
         for turn in range(resamplings):
-            eps_hat = probe.ask(x.flatten(0, 1), here).view_as(x)
-            x0_hat = ((x - sigma * eps_hat) / alpha).clamp(-1, 1)
+            eps_hat = probe.ask(x.flatten(0, 1), here, condition).view_as(x)
+            x0_hat = (x - sigma * eps_hat) / alpha
+            x0_hat = x0_hat if bounds is None else x0_hat.clamp(*bounds)
             x0_hat = _project(tasks, x0_hat, known)
             # The noise that belongs to the clipped and projected x0_hat, so that the move stays consistent.
             moved = alpha_to * x0_hat + sigma_to * (x - alpha * x0_hat) / sigma

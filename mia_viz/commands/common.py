@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import torch
-
     from mia_viz.analysis import Plan
     from mia_viz.targets.pixel import PixelTarget
     from mia_viz.targets.target import Target
@@ -141,14 +139,6 @@ def _unusable(chosen: Plan, target: Target) -> str:
     if max(levels) >= target.schedule.steps:
         return f"it asks about noise level {max(levels)}, and this model has {target.schedule.steps}."
     return chosen.attack.unusable(target)
-
-
-def x_0_of(target: Target, values: Sequence[Any]) -> torch.Tensor:
-    """Pictures (C, H, W) in [-1, 1] as x_0 of the target, (N, C, H, W)."""
-    import numpy as np
-    import torch
-
-    return target.encode(torch.from_numpy(np.stack(values)))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:

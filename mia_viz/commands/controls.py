@@ -55,7 +55,7 @@ def _earlier_ages(name: str) -> list[str]:
 
 def _without_model(target: Target, plans: Sequence[Plan], pictures: KnownPictures, test: np.ndarray) -> list[Control]:
     """Blind targets under every attack, fine detail and file size."""
-    member, x_0 = pictures.member[test], pictures.x_0[test]
+    member, tested = pictures.member[test], pictures.pictures[test]
     found = []
     for answer in controls.BLIND:
         blind = controls.BlindTarget(target, answer)
@@ -64,11 +64,12 @@ def _without_model(target: Target, plans: Sequence[Plan], pictures: KnownPicture
                 continue
             blank = pictures.blank_reference(blind)
             name = chosen.key
-            columns = reference.build(blind, x_0, [chosen], blank, reporter(f"{blind.name} {name}")).columns
+            report, told = reporter(f"{blind.name} {name}"), pictures.chosen_captions(test)
+            columns = reference.build(blind, tested, [chosen], blank, report, told).columns
             kind = "eps_hat = 0" if answer == "zero" else "eps_hat = fresh noise"
             found.append(Control(kind, name, _interval(columns[name].score, member)))
     for kind, score in (
-        ("no model: little fine detail", controls.fine_detail(target.decode(x_0))),
+        ("no model: little fine detail", controls.fine_detail(tested)),
         ("no model: small file", controls.file_size(pictures.byte_size[test])),
     ):
         found.append(Control(kind, "", _interval(score, member)))
@@ -88,7 +89,8 @@ def _other_model(
     if live:
         other = open_target(name)
         blank = pictures.blank_reference(other)
-        built = reference.build(other, pictures.x_0[rows], plans, blank, reporter(name))
+        told = pictures.chosen_captions(rows)
+        built = reference.build(other, pictures.pictures[rows], plans, blank, reporter(name), told)
         return {attack: column.score for attack, column in built.columns.items()}
     try:
         stored = reference.load(bundled.reference_file(name))

@@ -160,7 +160,9 @@ def measured(target: Target, pictures: KnownPictures, plans: Sequence[Plan]) -> 
     for chosen in plans:
         name = chosen.key
         start = time.perf_counter()
-        found = reference.build(target, pictures.x_0, [chosen], found, reporter(f"{target.name} {name}"))
+        found = reference.build(
+            target, pictures.pictures, [chosen], found, reporter(f"{target.name} {name}"), pictures.captions
+        )
         ms[name] = 1000 * (time.perf_counter() - start) / len(pictures.names)
     return found, ms
 

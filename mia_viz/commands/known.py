@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mia_viz.commands.common import x_0_of
 from mia_viz.commands.score import prepare_file
 
 if TYPE_CHECKING:
@@ -25,18 +24,25 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 class KnownPictures:
     """M prepared pictures with what is known about each.
 
-    x_0: (M, C, H, W) in the target's space. sha256: of the prepared values. member: (M,) bool. split: (M,) of
+    pictures: (M, C, H, W) in [-1, 1]. sha256: of the prepared values. member: (M,) bool. split: (M,) of
     "calibration" and "test". of_twin: (M,) bool, whether the target's twin was trained on it. byte_size: (M,)
-    of the files.
+    of the files. captions: told to a model that takes them, None where there are none.
     """
 
-    x_0: torch.Tensor
+    pictures: torch.Tensor
     sha256: tuple[str, ...]
     names: tuple[str, ...]
     member: np.ndarray
     split: np.ndarray
     of_twin: np.ndarray
     byte_size: np.ndarray
+    captions: tuple[str, ...] | None = None
+
+    def chosen_captions(self, rows: np.ndarray) -> list[str] | None:
+        """Captions of the pictures where the boolean mask (M,) is true; None where there are none."""
+        if self.captions is None:
+            return None
+        return [caption for caption, wanted in zip(self.captions, rows, strict=True) if wanted]
 
     def blank_reference(self, target: Target) -> Reference:
         """A reference of these pictures without any column yet."""
@@ -64,7 +70,10 @@ def bundled_pictures(target: Target, splits: Sequence[str] = ("calibration", "te
     indices = [(i, split) for split in splits for i in population.indices(groups[split], split)]
     files = [population.path(i) for i, _ in indices]
     group = np.array([population.group[i] for i, _ in indices])
-    return _collect(target, files, group == own, np.array([s for _, s in indices]), group == twin)
+    found = _collect(target, files, group == own, np.array([s for _, s in indices]), group == twin)
+    if population.captions is None:
+        return found
+    return replace(found, captions=tuple(population.captions[i] for i, _ in indices))
 
 
 def own_pictures(
@@ -86,7 +95,7 @@ def own_pictures(
     if shared:
         raise ValueError("A picture is among the members and the hold-outs; every one must be in one folder only.")
     place = np.array([int(sha256[:8], 16) / 2**32 for sha256 in found.sha256])
-    return KnownPictures(**{**vars(found), "split": np.where(place < test_share, "test", "calibration")})
+    return replace(found, split=np.where(place < test_share, "test", "calibration"))
 
 
 def picture_files(folder: Path) -> list[Path]:
@@ -107,9 +116,11 @@ def _collect(
     of_twin: np.ndarray,
     prepare: str = "exact",
 ) -> KnownPictures:
+    from mia_viz.analysis import to_pictures
+
     subjects = [prepare_file(file, target, prepare) for file in files]
     return KnownPictures(
-        x_0_of(target, [subject.values for subject in subjects]),
+        to_pictures(subjects),
         tuple(subject.pixels_sha256 for subject in subjects),
         tuple(subject.name for subject in subjects),
         member,

@@ -102,7 +102,9 @@ def build(target: Target, pictures: KnownPictures, plans: Sequence[Plan], file: 
             print(f"{target.name} {name}: kept", flush=True)
             continue
         start = time.perf_counter()
-        found = reference.build(target, pictures.x_0, group, found, reporter(f"{target.name} {name}"))
+        found = reference.build(
+            target, pictures.pictures, group, found, reporter(f"{target.name} {name}"), pictures.captions
+        )
         reference.save(found, file)
         seconds = time.perf_counter() - start
         print(f"{target.name} {name}: {len(pictures.names)} pictures in {seconds:.0f} s", flush=True)

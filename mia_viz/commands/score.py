@@ -21,7 +21,6 @@ from mia_viz.commands.common import (
     table,
     whole_number,
     write_json,
-    x_0_of,
 )
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def prepare_file(file: Path, target: Target, how: str) -> Subject:
 
     try:
         picture = load_picture(file)
-        prepared = prepare(picture, target.shape[1:], target.shape[0], how)
+        prepared = prepare(picture, target.picture_shape[1:], target.picture_shape[0], how)
     except PictureError as error:
         raise PictureError(f"{file.name or file}: {error}") from error
     notes = (*picture.notes, *prepared.notes)
@@ -167,15 +166,16 @@ def known_pictures(arguments: argparse.Namespace, target: Target) -> Known:
 def score(target: Target, subjects: Sequence[Subject], plans: Sequence[Plan], seed: int, known: Known) -> list[Row]:
     """Every plan on every picture, in the order given; BATCH pictures share one Probe."""
     from mia_viz.analysis import run as run_plan
+    from mia_viz.analysis import to_pictures
     from mia_viz.probe import Probe, image_keys
 
     rows = []
     for start in range(0, len(subjects), BATCH):
         batch = subjects[start : start + BATCH]
-        x_0 = x_0_of(target, [subject.values for subject in batch])
-        by_content = image_keys(x_0)
+        pictures = to_pictures(batch)
+        by_content = image_keys(pictures)
         keys = [k if s.key is None else s.key for s, k in zip(batch, by_content, strict=True)]
-        probe = Probe(target, x_0, seed=seed, keys=keys)
+        probe = Probe.of(target, pictures, keys, seed=seed)
         columns = []
         for chosen in plans:
             result = run_plan(probe, chosen)

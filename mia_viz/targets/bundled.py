@@ -25,7 +25,7 @@ SPLITS = ("calibration", "choose", "test", "shown")
 
 @dataclass(frozen=True)
 class Population:
-    """A set of pictures of which every membership is known."""
+    """A set of pictures of which every membership is known; captions where a target takes them, one per picture."""
 
     name: str
     title: str
@@ -33,6 +33,7 @@ class Population:
     files: tuple[str, ...]
     group: tuple[str, ...]
     split: tuple[str, ...]
+    captions: tuple[str, ...] | None = None
 
     def indices(self, groups: str, split: str) -> list[int]:
         """Positions of the pictures of some groups ("A", "BC") in one split."""
@@ -56,7 +57,10 @@ def population(name: str) -> Population:
         for i in range(first, last)
     ]
     rows.sort()
-    return Population(name, facts["title"], folder / "pictures", *(tuple(column) for column in zip(*rows, strict=True)))
+    columns = (tuple(column) for column in zip(*rows, strict=True))
+    captions = folder / "captions.json"
+    texts = tuple(json.loads(captions.read_text(encoding="utf-8"))) if captions.is_file() else None
+    return Population(name, facts["title"], folder / "pictures", *columns, captions=texts)
 
 
 def bundled_names() -> list[str]:
