@@ -16,16 +16,17 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+from diffusers import DDPMPipeline, DDPMScheduler, DiffusionPipeline, UNet2DModel
 from diffusers.training_utils import EMAModel
 from PIL import Image
 from sklearn.metrics import roc_auc_score
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from mia_viz.demo.recipe import Recipe
@@ -90,14 +91,14 @@ def step_draw(recipe: Recipe, step: int, count: int, shape: torch.Size, levels: 
 
 
 @torch.no_grad()
-def watched_losses(unet: UNet2DModel, schedule: Schedule, images: Tensor) -> np.ndarray:
+def watched_losses(predict: Callable[[Tensor, Tensor], Tensor], schedule: Schedule, images: Tensor) -> np.ndarray:
     """Denoising loss of each image at WATCHED_TIMESTEPS with one fixed noise; float64 array (N, 5)."""
     eps = torch.randn(images.shape, generator=torch.Generator().manual_seed(12345)).to(images.device)
     columns = []
     for t in WATCHED_TIMESTEPS:
         x_t = noised(images, eps, schedule.gains(t))
         with torch.autocast(images.device.type, torch.bfloat16):
-            eps_hat = unet(x_t, torch.full((len(images),), t, device=images.device)).sample
+            eps_hat = predict(x_t, torch.full((len(images),), t, device=images.device))
         columns.append((eps_hat.float() - eps).square().mean(dim=(1, 2, 3)).double().cpu().numpy())
     return np.stack(columns, axis=1)
 
@@ -112,15 +113,30 @@ class Training:
         self.recipe, self.images, self.out, self.device = recipe, images, out, torch.device(device)
         self.members = images.pixels[first:last].to(self.device)
         self.holdouts = images.pixels[slice(*recipe.holdouts)].to(self.device)
-        self.scheduler = DDPMScheduler(num_train_timesteps=1000, beta_schedule="linear", clip_sample=True)
+        self.scheduler = self.build_scheduler()
         self.schedule = Schedule.from_alphas_cumprod(self.scheduler.alphas_cumprod)
-        _, channels, size, _ = images.pixels.shape
         torch.manual_seed(recipe.seed)
-        self.unet = build_unet(size, channels, recipe.channels).to(self.device)
+        self.unet = self.build_network(images.pixels.shape).to(self.device)
         self.ema = EMAModel(self.unet.parameters(), decay=recipe.ema, use_ema_warmup=True, power=0.75, foreach=True)
         self.optimiser = torch.optim.AdamW(self.unet.parameters(), recipe.learning_rate, fused=True)
         self.step = 0
         self.log: list[dict[str, float | None]] = []
+
+    def build_scheduler(self) -> DDPMScheduler:
+        """The noise schedule trained on and shipped."""
+        return DDPMScheduler(num_train_timesteps=1000, beta_schedule="linear", clip_sample=True)
+
+    def build_network(self, shape: torch.Size) -> nn.Module:
+        """The untrained network for images (N, C, H, W)."""
+        return build_unet(shape[-1], shape[1], self.recipe.channels)
+
+    def predict(self, x_t: Tensor, timesteps: Tensor, index: Tensor, training: bool = False) -> Tensor:
+        """eps_hat for noised versions of the images `index` (B,), counted from the first of all."""
+        return self.unet(x_t, timesteps).sample
+
+    def pipeline(self, unet: nn.Module) -> DiffusionPipeline:
+        """What is saved: the network, already in half precision, in its pipeline."""
+        return DDPMPipeline(unet=unet, scheduler=self.scheduler)
 
     @property
     def state_file(self) -> Path:
@@ -162,7 +178,7 @@ class Training:
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.rate_at(self.step)
         with torch.autocast(self.device.type, torch.bfloat16):
-            eps_hat = self.unet(x_t, timesteps).sample
+            eps_hat = self.predict(x_t, timesteps, index + self.recipe.members[0], training=True)
         loss = functional.mse_loss(eps_hat.float(), eps)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -177,10 +193,10 @@ class Training:
 
         Without hold-outs their losses and the AUC are None.
         """
+        watched = len(self.holdouts) > 0
         with self.averaged():
-            inside = watched_losses(self.unet, self.schedule, self.members[:48])
-            watched = len(self.holdouts) > 0
-            outside = watched_losses(self.unet, self.schedule, self.holdouts[:48]) if watched else None
+            inside = self._watched(self.recipe.members[0], self.members)
+            outside = self._watched(self.recipe.holdouts[0], self.holdouts) if watched else None
         row = {"epoch": self.step / self.recipe.steps_per_epoch, "step": self.step}
         for column, t in enumerate(WATCHED_TIMESTEPS):
             row[f"member_loss_{t}"] = round(float(inside[:, column].mean()), 6)
@@ -193,6 +209,11 @@ class Training:
         self.log.append(row)
         return row
 
+    def _watched(self, first: int, images: Tensor) -> np.ndarray:
+        """Losses of the first 48 of some images, the first of which is number `first` of all."""
+        index = torch.arange(first, first + min(48, len(images)))
+        return watched_losses(lambda x_t, t: self.predict(x_t, t, index), self.schedule, images[:48])
+
     def averaged(self) -> _AveragedWeights:
         """Context in which the network carries its averaged (EMA) weights."""
         return _AveragedWeights(self)
@@ -203,9 +224,9 @@ class Training:
         shutil.rmtree(partial, ignore_errors=True)
         with self.averaged():
             weights = {key: value.clone() for key, value in self.unet.state_dict().items()}
-        half = UNet2DModel.from_config(self.unet.config)
+        half = type(self.unet).from_config(self.unet.config)
         half.load_state_dict(weights)
-        DDPMPipeline(unet=half.half(), scheduler=self.scheduler).save_pretrained(partial, safe_serialization=True)
+        self.pipeline(half.half()).save_pretrained(partial, safe_serialization=True)
         (partial / "manifest.json").write_text(json.dumps(self.manifest(), indent=1) + "\n")
         with open(partial / "losses.csv", "w", newline="") as file:
             rows = csv.DictWriter(file, self.log[0].keys() if self.log else ["epoch"])
@@ -255,13 +276,17 @@ def progress_line(row: dict[str, float | None], recipe: Recipe) -> str:
 
 
 def train(recipe: Recipe, images: Images, out: Path, device: str = "cpu", measure_every: int = 40) -> Path:
-    """Run or resume the recipe to its end and return the folder of the finished target.
-
-    Prints one line and saves the state every `measure_every` epochs; kept ages land in `out`/epoch-NNNN.
-    """
+    """Run or resume the recipe to its end and return the folder of the finished target; see `finish`."""
     out.mkdir(parents=True, exist_ok=True)
-    run = Training(replace(recipe), images, out, device)
-    resumed = run.resume()
+    return finish(Training(replace(recipe), images, out, device), measure_every)
+
+
+def finish(run: Training, measure_every: int) -> Path:
+    """Take a run from its last state to its end and return the folder of the finished target.
+
+    Prints one line and saves the state every `measure_every` epochs; kept ages land in epoch-NNNN beside it.
+    """
+    recipe, resumed = run.recipe, run.resume()
     print(f"{'resumed at' if resumed else 'starting at'} step {run.step} of {recipe.steps}", flush=True)
     pause = measure_every * recipe.steps_per_epoch
     kept = {epoch * recipe.steps_per_epoch: epoch for epoch in recipe.keep_epochs}
