@@ -157,7 +157,7 @@ def bounds(holdouts: np.ndarray, members: np.ndarray) -> tuple[float, float]:
     theta <= (share of members above theta) / (share of hold-outs above theta), solved here exactly between the data
     instead of on a grid. low <= 0 <= high.
     """
-    return -_upper(-np.asarray(members), -np.asarray(holdouts)), _upper(np.asarray(holdouts), np.asarray(members))
+    return 0.0 - _upper(-np.asarray(members), -np.asarray(holdouts)), _upper(np.asarray(holdouts), np.asarray(members))
 
 
 def _upper(wrong: np.ndarray, right: np.ndarray) -> float:
