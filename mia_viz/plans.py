@@ -13,27 +13,41 @@ from __future__ import annotations
 from mia_viz.analysis import Plan, plan
 from mia_viz.attacks import names
 from mia_viz.frequency import FREMIA
+from mia_viz.targets.bundled import population_of
 
 WALK_ATTACKS = ("noise_aggregation", "loss", "fcre", "drc")
 """In the order in which they are run: cheap evidence first."""
+WALK_SETTINGS = {"fcre": {"variant": "v2", "ssim": "false"}}
+FAMILY_ATTACKS = {"emoji": ("noise_aggregation", "loss", "smia", "fcre", "drc")}
+"""Text-to-image models are also asked whether the picture's structure lasts."""
+FAMILY_SETTINGS = {"digits": {"drc": {"tasks": "sr2+sr4", "restorations": "2", "levels": "10", "resamplings": "3"}}}
+"""Digits are made coarser instead of having a part hidden, which is mostly black."""
 
 
-def walk_plans() -> list[Plan]:
-    """The four plans of the walk."""
-    settings = {"fcre": {"variant": "v2", "ssim": "false"}}
+def walk_plans(target: str = "") -> list[Plan]:
+    """The plans of the walk for a target's name; other than bundled names get the common ones."""
+    family = _family(target)
+    settings = WALK_SETTINGS | FAMILY_SETTINGS.get(family, {})
     return [
         plan(name, settings.get(name), FREMIA) if name == "noise_aggregation" else plan(name, settings.get(name))
-        for name in WALK_ATTACKS
+        for name in FAMILY_ATTACKS.get(family, WALK_ATTACKS)
     ]
 
 
-def bundled_plans(attacks: tuple[str, ...] = ()) -> list[Plan]:
+def bundled_plans(attacks: tuple[str, ...] = (), target: str = "") -> list[Plan]:
     """Plans of the bundled references: every attack at its defaults, with FreMIA's filter, and the walk's settings.
 
-    attacks: names to keep; all when empty. DRC and gradient norms do not judge errors and go without the filter.
+    attacks: names to keep; all when empty. target: whose walk; what its family sets replaces the default. What does
+    not judge errors goes without the filter.
     """
     chosen = attacks or tuple(names())
-    plans = [plan(name) for name in chosen]
-    plans += [plan(name, {}, FREMIA) for name in chosen if name not in ("drc", "gradient")]
-    plans += [p for p in walk_plans() if p.attack.name in chosen and p.key not in {q.key for q in plans}]
+    plans = [plan(name) for name in chosen if name not in FAMILY_SETTINGS.get(_family(target), {})]
+    plans += [plan(name, {}, FREMIA) for name in chosen if name not in ("drc", "smia", "gradient")]
+    plans += [p for p in walk_plans(target) if p.attack.name in chosen and p.key not in {q.key for q in plans}]
     return plans
+
+
+def _family(target: str) -> str:
+    """The population of a bundled target, "" for any other."""
+    known = population_of(target)
+    return "" if known is None else known.name

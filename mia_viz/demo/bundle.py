@@ -1,7 +1,8 @@
-"""Turn finished training runs into bundled targets, and store the case the app opens on.
+"""Turn finished training runs into bundled targets, and store what the app shows before anything is asked.
 
 python -m mia_viz.demo.bundle targets brain --a RUN_A --b RUN_B      copies targets and training ages into assets
-python -m mia_viz.demo.bundle opening                                examines the opening picture and stores the case
+python -m mia_viz.demo.bundle opening                                examines each family's first picture and stores it
+python -m mia_viz.demo.bundle evaluations                            copies what `evaluate` wrote under docs/results
 """
 
 from __future__ import annotations
@@ -15,11 +16,8 @@ from pathlib import Path
 
 from mia_viz import engine
 from mia_viz.case import save_case
+from mia_viz.targets import bundled
 from mia_viz.targets.bundled import ASSETS
-
-OPENING_TARGET = "brain-a"
-OPENING_PICTURE = 112
-"""The first picture of group A on show: taken for its place in the list, not for its score."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,19 @@ FAMILIES = {
         "A small diffusion model that draws axial brain MR slices.",
         "simulated patients",
     ),
+    "digits": Words(
+        "Digit model",
+        "A small diffusion model that draws handwritten digits.",
+        "handwritten digits",
+    ),
+    "emoji": Words(
+        "Emoji model",
+        "A small Stable Diffusion that draws an emoji from its caption.",
+        "captioned emoji",
+    ),
 }
+SHARED_PARTS = ("vae", "text_encoder", "tokenizer")
+"""What the twins of a text-to-image family have in common; kept once, in targets/FAMILY-shared."""
 
 
 def publish(run: Path, target: Path, family: str, half: str, age: int | None) -> None:
@@ -47,17 +57,30 @@ def publish(run: Path, target: Path, family: str, half: str, age: int | None) ->
     shutil.copytree(run, target)
     facts = json.loads((target / "manifest.json").read_text())
     config = json.loads((target / "unet" / "config.json").read_text())
-    size, channels = config["sample_size"], config["in_channels"]
-    epoch = facts["epoch"]
+    epoch, shape = facts["epoch"], [config["in_channels"], config["sample_size"], config["sample_size"]]
+    size, channels = shape[-1], shape[0]
+    if (target / "vae").is_dir():
+        vae = json.loads((target / "vae" / "config.json").read_text())
+        size, channels = vae["sample_size"], vae["in_channels"]
+        facts["shares"] = share_parts(target, ASSETS / "targets" / f"{family}-shared")
     facts |= {
         "title": f"{words.title} {half.upper()}" + (f", after {epoch} passes" if age is not None else ""),
         "description": words.description,
         "trained_on": f"{len(facts['members'])} {words.pictures} (group {half.upper()})",
         "picture_size": f"{size} x {size} pixels, " + ("grey" if channels == 1 else "colour"),
-        "shape": [channels, size, size],
-        "source": "trained by mia_viz/demo/training.py",
+        "shape": shape,
+        "source": f"trained by mia_viz/demo/{'text_to_image' if 'shares' in facts else 'training'}.py",
     }
     (target / "manifest.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def share_parts(target: Path, shared: Path) -> str:
+    """Move the parts that both twins have in common to their folder and return its name."""
+    shared.mkdir(exist_ok=True)
+    for part in SHARED_PARTS:
+        shutil.rmtree(shared / part, ignore_errors=True)
+        (target / part).rename(shared / part)
+    return shared.name
 
 
 def publish_family(family: str, runs: dict[str, Path]) -> list[str]:
@@ -74,24 +97,38 @@ def publish_family(family: str, runs: dict[str, Path]) -> list[str]:
     return names
 
 
-def store_opening() -> Path:
-    """Examine the opening picture under the opening target and store the case."""
-    from mia_viz.probe import Progress
-    from mia_viz.ui.choose import pick_bundled, truth
+def store_opening(family: str) -> Path:
+    """Examine a family's opening picture under its first twin and store the case.
 
-    picked = pick_bundled(OPENING_TARGET.split("-")[0], OPENING_PICTURE)
+    The picture is the first of group A on show: taken for its place in the list, not for its score.
+    """
+    from mia_viz.probe import Progress
+    from mia_viz.ui.pick import pick_bundled, truth
+
+    target = f"{family}-a"
+    picked = pick_bundled(family, bundled.population(family).indices("A", "shown")[0])
     case = engine.examine_bundled(
-        OPENING_TARGET,
+        target,
         picked.prepared,
         picked.name,
-        truth(picked.group, OPENING_TARGET),
+        truth(picked.group, target),
         Progress(),
         lambda case: None,
     )
-    file = ASSETS / "cases" / "opening.npz"
+    file = bundled.case_file(family)
     file.parent.mkdir(parents=True, exist_ok=True)
     save_case(case, file)
     return file
+
+
+def copy_evaluations(results: Path) -> list[str]:
+    """Copy every evaluation.json of `results`/TARGET into the assets; returns the targets' names."""
+    folder = ASSETS / "evaluations"
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [name for name in bundled.bundled_names() if (results / name / "evaluation.json").is_file()]
+    for name in names:
+        shutil.copyfile(results / name / "evaluation.json", folder / f"{name}.json")
+    return names
 
 
 def main() -> None:
@@ -101,12 +138,18 @@ def main() -> None:
     targets.add_argument("family", choices=FAMILIES)
     targets.add_argument("--a", type=Path, required=True)
     targets.add_argument("--b", type=Path, required=True)
-    commands.add_parser("opening")
+    opening = commands.add_parser("opening")
+    opening.add_argument("family", nargs="*", help="default: every bundled family")
+    evaluations = commands.add_parser("evaluations")
+    evaluations.add_argument("--results", type=Path, default=ASSETS.parent / "docs" / "results")
     options = parser.parse_args()
     if options.command == "targets":
         print("published", ", ".join(publish_family(options.family, {"a": options.a, "b": options.b})))
+    elif options.command == "evaluations":
+        print("copied", ", ".join(copy_evaluations(options.results)))
     else:
-        print("stored", store_opening())
+        for family in options.family or bundled.families():
+            print("stored", store_opening(family))
 
 
 if __name__ == "__main__":

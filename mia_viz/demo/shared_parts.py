@@ -132,7 +132,7 @@ def batch_of(step: int, count: int, size: int, seed: int = 0) -> Tensor:
     return order[place * size : (place + 1) * size]
 
 
-def train_vae(pixels: Tensor, out: Path, epochs: int = 18, batch: int = 16) -> None:
+def train_vae(pixels: Tensor, out: Path, epochs: int = 15, batch: int = 16) -> None:
     """Train and save the VAE; prints the mean L1 error per epoch."""
     torch.manual_seed(0)
     vae = build_vae()
