@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mia_viz.attacks import Attack, Evidence, Params, get
+from mia_viz.attacks.attack import refusal
 from mia_viz.frequency import NONE, Filter
 from mia_viz.probe import Probe
 
@@ -61,8 +62,11 @@ def plan(name: str, settings: dict[str, str] | None = None, chosen: Filter = NON
 
 
 def run(probe: Probe, chosen: Plan) -> Result:
-    """Collect and score one attack on the probe's images. Raises ValueError when the target does not suit it."""
-    reason = chosen.attack.unusable(probe.target)
+    """Collect and score one attack on the probe's images.
+
+    Raises ValueError when the target does not suit it, or captions are missing that it needs.
+    """
+    reason = refusal(chosen.attack, probe.target, probe.captions)
     if reason:
         raise ValueError(reason)
     start, before = time.perf_counter(), probe.nfe

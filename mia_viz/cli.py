@@ -1,6 +1,7 @@
 """The command line, `python -m mia_viz`: one subcommand per file of mia_viz.commands.
 
-Exit codes: 0 done, 2 something given cannot be used (one sentence on the error stream), 130 interrupted.
+Exit codes: 0 done, 1 a report does not hold (`verify`), 2 something given cannot be used (one sentence on the error
+stream), 130 interrupted.
 Commands import torch only once they run, so help is shown at once.
 """
 
@@ -13,10 +14,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from mia_viz import __version__
-from mia_viz.commands import attacks, bench, evaluate, reference, score, targets, train
+from mia_viz.commands import attacks, bench, evaluate, reference, report, score, sets, targets, train, verify
 
 USAGE, INTERRUPTED, CLOSED_PIPE = 2, 130, 141
-COMMANDS = (score, attacks, targets, train, reference, evaluate, bench)
+COMMANDS = (score, report, verify, sets, attacks, targets, train, reference, evaluate, bench)
 
 
 class UsageError(ValueError):
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Only --help and --version leave by SystemExit."""
     try:
         arguments = build_parser().parse_args(argv)
-        arguments.run(arguments)
+        code = arguments.run(arguments) or 0
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not isinstance(error, MemoryError) and type(error).__name__ != "OutOfMemoryError":
             raise
         return _complain("There is not enough memory for this; use fewer or smaller pictures.")
-    return 0
+    return code
 
 
 def _complain(sentence: str) -> int:

@@ -72,7 +72,7 @@ def weigh(
 
     All arrays of a group list the same pictures in the same order. `mia_viz.verdict.judge` and
     `mia_viz.strength.strength` take the result's score, holdouts and members. None with fewer than FEWEST members or
-    hold-outs; `mia_viz.verdict.combine` does without members. Raises ValueError for numbers that are not finite.
+    hold-outs; `mia_viz.verdict.rank_sums` does without members. Raises ValueError for numbers that are not finite.
     """
     methods = tuple(scores)
     own = _table({name: [value] for name, value in scores.items()}, methods)

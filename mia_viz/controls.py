@@ -1,23 +1,27 @@
 """Controls: what a membership score must beat, or must not do, before it means anything.
 
-Model-free: the same attack on a target that knows nothing (eps_hat = 0, eps_hat = fresh noise), the amount of
-fine detail, the size of the file. Wrong model: the score under the twin, whose sign must flip. Chance:
-shuffled labels. Every orientation is fixed here in advance: less detail and a smaller file count as more
-member-like, since easy pictures are what error-based attacks take for members.
+Model-free: the same attack on a target that knows nothing (eps_hat = 0, eps_hat = fresh noise), the amount of fine
+detail, the size of the file; for SMIA also white noise in place of the inversion, and what encoding and decoding alone
+do to the picture. Wrong model: the score under the twin, whose sign must flip. Chance: shuffled labels. Every
+orientation is fixed here in advance: less detail and a smaller file count as more member-like, since easy pictures are
+what error-based attacks take for members.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mia_viz.attacks.smia import structure
 from mia_viz.evaluation import Interval, Scores, auc_interval
 from mia_viz.frequency import radial_energy, ring_centres
+from mia_viz.probe import Probe
 from mia_viz.targets.target import Condition, Target, Wrapper
 
 BLIND = ("zero", "noise")
@@ -65,6 +69,42 @@ def _fresh(x: np.ndarray, timestep: int) -> np.ndarray:
     """Standard normal noise named by what was asked, so that it depends on no batch and no order."""
     key = int.from_bytes(hashlib.sha256(np.ascontiguousarray(x).tobytes()).digest()[:8], "big")
     return np.random.default_rng([key, timestep]).standard_normal(x.shape, dtype=np.float32)
+
+
+def structure_kept(
+    target: Target, pixels: Tensor, window: str, total: int | None = None, batch: int = 16
+) -> np.ndarray:
+    """Score (N,) of pictures (N, C, H, W) in [-1, 1]: SMIA's SSIM with the model's predictions left out.
+
+    total: level to which white noise is added, where SMIA would invert; None for the encoder and decoder alone.
+    window: as in `mia_viz.attacks.smia.structure`.
+    """
+    parts = []
+    for start in range(0, len(pixels), batch):
+        probe = Probe.of(target, pixels[start : start + batch])
+        x = probe.x_0 if total is None else probe.noised(total).x
+        parts.append(structure(probe.pictures, target.decode(x), window).cpu().numpy())
+    return np.concatenate(parts)
+
+
+def structure_alone(own: Interval, others: Mapping[str, Interval | None]) -> str:
+    """Whether the AUC of SMIA says more than what pictures and encoder give without the model, in one sentence.
+
+    own: AUC of SMIA. others: AUC of its controls by name, None where not defined. A control explains the score when
+    its AUC reaches the interval of SMIA's: then members are told apart by what they look like, not by being known.
+    """
+    known = {name: interval for name, interval in others.items() if interval is not None}
+    if own.low <= 0.5:
+        return f"SMIA does not tell members from hold-outs here: its AUC is {own}."
+    if not known:
+        return f"SMIA's AUC is {own}, but no control says how much of it structure alone would give."
+    name, best = max(known.items(), key=lambda item: item[1].value)
+    if best.value >= own.low:
+        return (
+            f"Structure alone explains the SMIA score: without the model's knowledge ({name}) the AUC is {best}, "
+            f"which reaches the interval of SMIA's own, {own}."
+        )
+    return f"Structure alone does not explain the SMIA score: its AUC is {own}, its best control ({name}) gives {best}."
 
 
 def fine_detail(pixels: Tensor) -> np.ndarray:

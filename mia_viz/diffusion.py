@@ -62,6 +62,17 @@ class Schedule:
             raise ValueError(f"Timestep {t} is outside this model's range 0 to {self.steps - 1}.")
         return float(self.alpha[t]), float(self.sigma[t])
 
+    def level_of_abar(self, abar: float) -> int:
+        """The level whose share of signal power, alpha^2 / (alpha^2 + sigma^2), comes closest to `abar`.
+
+        On variance-preserving schedules that share is abar itself; to ask models of different schedules about equally
+        noisy pictures. Raises ValueError unless 0 <= abar <= 1.
+        """
+        if not 0 <= abar <= 1:
+            raise ValueError(f"A share of signal power lies between 0 and 1, not at {abar}.")
+        power = self.alpha.square()
+        return int((power / (power + self.sigma.square()) - abar).abs().argmin())
+
     def nearest_sigma(self, sigma: float) -> int:
         """The level whose noise-to-signal ratio comes closest to that of a unit-variance mix with this sigma."""
         ratio = sigma / max(1e-12, (1 - sigma**2) ** 0.5)

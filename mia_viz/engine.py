@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mia_viz.case import Case
 from mia_viz.pictures.prepare import Prepared
 from mia_viz.reference import Reference, ReferenceFileError, load
-from mia_viz.targets.bundled import open_target, reference_file
+from mia_viz.statement import Gallery, Statement, statement
+from mia_viz.targets.bundled import open_target, population_of, reference_file, trained_group, twin_of
+
+if TYPE_CHECKING:
+    from mia_viz.pictures.picture import Picture
+    from mia_viz.report import Files
+    from mia_viz.set_audit import SetAnswer
 
 
 def pick_device(wanted: str = "auto") -> str:
@@ -78,3 +87,64 @@ def ask_bundled(name: str, prepared: Prepared, attacks: list[str], progress, on_
     from mia_viz.examine import ask_methods
 
     ask_methods(opened(name), prepared, attacks, reference(name), progress, on_finding)
+
+
+@lru_cache(maxsize=4)
+def gallery(name: str, shape: tuple[int, int, int]) -> Gallery | None:
+    """All pictures of a bundled target's population as (C, H, W); None for a target that is not bundled."""
+    import numpy as np
+
+    from mia_viz.pictures.files import load_picture
+    from mia_viz.pictures.prepare import prepare
+
+    known = population_of(name)
+    if known is None:
+        return None
+    prepared = [prepare(load_picture(known.path(i)), shape[1:], shape[0]) for i in range(len(known.files))]
+    own = trained_group(name)
+    return Gallery(
+        np.stack([picture.values for picture in prepared]),
+        tuple(f"{known.one} {Path(file).stem}" for file in known.files),
+        np.array([group == own for group in known.group]),
+        tuple(picture.sha256 for picture in prepared),
+        public=True,
+    )
+
+
+def statement_bundled(name: str, case: Case, twin: Case | None = None) -> Statement:
+    """The statement about a finished case under a bundled target; twin: the same picture's case under its twin."""
+    other = None if twin is None else (twin, reference(twin.target))
+    return statement(case, reference(name), gallery(name, case.values.shape), other)
+
+
+def report_bundled(
+    name: str, case: Case, folder: Path, picture: Picture | None = None, twin: Case | None = None, how: str = "exact"
+) -> Files:
+    """Write the report of a finished case; picture: the file it came from, as decoded; how: it was prepared."""
+    from mia_viz import report
+    from mia_viz.plans import walk_plans
+    from mia_viz.report import facts
+
+    target, known = opened(name), reference(name)
+    about = facts.Facts(
+        facts.picture_facts(picture, how),
+        facts.target_facts(target),
+        facts.reference_facts(known, reference_file(name)),
+        facts.settings_facts([p for p in walk_plans(name) if any(f.key == p.key for f in case.findings)]),
+        facts.program_facts(),
+        facts.command(name, how, *(["--no-twin"] if twin is None and twin_of(name) else [])),
+    )
+    found = statement_bundled(name, case, twin)
+    return report.write(case, found, known, about, folder, gallery(name, case.values.shape))
+
+
+def sets_bundled(
+    name: str, suspects: Sequence[Prepared], unseen: Sequence[Prepared] | None = None, progress=None
+) -> SetAnswer:
+    """Test a set of pictures under a bundled target; see `mia_viz.set_audit.ask_set`.
+
+    unseen: certainly unseen pictures like them; where None, the calibration hold-outs of the reference.
+    """
+    from mia_viz.set_audit import ask_set
+
+    return ask_set(opened(name), suspects, unseen, reference(name), progress)

@@ -13,21 +13,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mia_viz.analysis import Result, plan, run, to_pictures
+from mia_viz.analysis import Plan, Result, plan, run, to_pictures
+from mia_viz.attacks.attack import refusal
 from mia_viz.attacks.drc import DRC
 from mia_viz.case import Case, Finding, Noises, Rebuilt, Restoration
 from mia_viz.frequency import patch_mask
 from mia_viz.pictures.prepare import Prepared
-from mia_viz.plans import WALK_ATTACKS, walk_plans
+from mia_viz.plans import walk_plans
 from mia_viz.probe import Probe, Progress
-from mia_viz.reference import Reference
+from mia_viz.reference import Reference, captions_kind
 from mia_viz.targets.target import Target
-from mia_viz.verdict import combine, judge
+from mia_viz.together import together
+from mia_viz.verdict import judge
 
 
-def expected_evaluations() -> int:
+def expected_evaluations(target: str = "") -> int:
     """NFE of a whole walk when nothing is shared."""
-    return sum(p.evaluations for p in walk_plans())
+    return sum(p.evaluations for p in walk_plans(target))
 
 
 def examine(
@@ -38,21 +40,27 @@ def examine(
     truth: str | None = None,
     progress: Progress | None = None,
     on_stage: Callable[[Case], None] = lambda case: None,
+    caption: str = "",
+    plans: Sequence[Plan] | None = None,
 ) -> Case:
     """Run the walk's attacks on one picture and return the finished case.
 
-    Raises `mia_viz.probe.Cancelled` when progress.cancel is set, between two network calls.
+    caption: told to a model that takes one. plans: those to run, the walk's where None. Raises
+    `mia_viz.probe.Cancelled` when progress.cancel is set, between two network calls.
     """
     progress = progress or Progress()
-    progress.expected = expected_evaluations()
-    probe = Probe.of(target, to_pictures([prepared]), progress=progress)
+    chosen_plans = walk_plans(target.name) if plans is None else plans
+    progress.expected = sum(p.evaluations for p in chosen_plans)
+    probe = Probe.of(target, to_pictures([prepared]), progress=progress, captions=[caption])
+    told = captions_kind(target, [caption])
     case = Case(target.name, name, prepared.values, prepared.sha256, prepared.notes, truth)
-    for chosen in walk_plans():
+    for chosen in chosen_plans:
         result = run(probe, chosen)
-        case = replace(case, findings=(*case.findings, _finding(result, reference, prepared.sha256)))
+        case = replace(case, findings=(*case.findings, _finding(result, reference, prepared.sha256, told)))
         case = _with_pictures(case, probe, result)
-        if len(case.findings) == len(WALK_ATTACKS):
-            case = replace(case, overall=_overall(case, reference))
+        if len(case.findings) == len(chosen_plans):
+            whole = together(case.findings, reference, case.sha256)
+            case = replace(case, overall=whole and whole.verdict)
         on_stage(case)
     return case
 
@@ -64,22 +72,24 @@ def ask_methods(
     reference: Reference | None,
     progress: Progress,
     on_finding: Callable[[Finding], None],
+    caption: str = "",
 ) -> None:
     """Run chosen attacks at their defaults on one picture, sharing every question; tells each finding.
 
     Attacks that cannot be used on the target are passed over.
     """
-    chosen = [p for p in (plan(name) for name in names) if not p.attack.unusable(target)]
+    probe = Probe.of(target, to_pictures([prepared]), progress=progress, captions=[caption])
+    told = captions_kind(target, [caption])
+    chosen = [p for p in (plan(name) for name in names) if not refusal(p.attack, target, probe.captions)]
     progress.expected = sum(p.evaluations for p in chosen)
-    probe = Probe.of(target, to_pictures([prepared]), progress=progress)
     for item in chosen:
-        on_finding(_finding(run(probe, item), reference, prepared.sha256))
+        on_finding(_finding(run(probe, item), reference, prepared.sha256, told))
 
 
-def _finding(result: Result, reference: Reference | None, sha256: str) -> Finding:
+def _finding(result: Result, reference: Reference | None, sha256: str, told: str) -> Finding:
     chosen, score = result.plan, float(result.score[0])
     verdict = None
-    if reference is not None and reference.fits(chosen) and np.isfinite(score):
+    if reference is not None and reference.fits(chosen, told) and np.isfinite(score):
         # A picture is never part of its own reference.
         groups = [reference.scores(chosen.key, member, without=(sha256,)) for member in (False, True)]
         verdict = judge(score, *groups)
@@ -95,16 +105,6 @@ def _finding(result: Result, reference: Reference | None, sha256: str) -> Findin
     )
 
 
-def _overall(case: Case, reference: Reference | None):
-    if reference is None or any(f.verdict is None for f in case.findings):
-        return None
-    scores = {f.key: f.score for f in case.findings}
-    holdouts, members = (
-        {name: reference.scores(name, member, without=(case.sha256,)) for name in scores} for member in (False, True)
-    )
-    return combine(scores, holdouts, members)
-
-
 def _with_pictures(case: Case, probe: Probe, result: Result) -> Case:
     """The case with the pictures this attack's evidence yields."""
     evidence, params = result.evidence, result.plan.params
@@ -114,7 +114,7 @@ def _with_pictures(case: Case, probe: Probe, result: Result) -> Case:
         state = probe.noised(params.t)
         alpha, sigma = probe.target.schedule.gains(params.t)
         pictures = probe.target.decode(torch.cat([state.x, probe.x0_hat(state)]))
-        patches = patch_mask(probe.x_0)[0]
+        patches = patch_mask(probe.pictures)[0]
         return replace(
             case,
             rebuilt=Rebuilt(params.t, _array(pictures[0]), _array(pictures[1]), _array(patches), (sigma / alpha) ** 2),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # a stored reference is read by the app before torch is loade
 FORMAT = 1
 CHUNK = 16
 MAX_PAIRS = 8
+FEATURES = ("difficulty", "description")
 
 
 class ReferenceFileError(ValueError):
@@ -40,7 +41,8 @@ class Column:
 
     score, raw: (M,) float64. energy: (M, K, bands) float64, the residual's energy per pair and frequency ring
     (K = 0 under a filter).
-    settings: canonical text of the attack's settings. nfe: evaluations per picture.
+    settings: canonical text of the attack's settings. nfe: evaluations per picture. likeness: (M, K) float64, of
+    every restoration; None for attacks that restore nothing and in files written before likenesses were kept.
     """
 
     settings: str
@@ -48,11 +50,22 @@ class Column:
     raw: np.ndarray
     energy: np.ndarray
     nfe: float
+    likeness: np.ndarray | None = None
+
+    @property
+    def told(self) -> str:
+        """The kind of captions the pictures were shown with (see `captions_kind`)."""
+        return json.loads(self.settings).get("captions", "")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Known pictures of one target: pixels' SHA-256, membership, split, and a Column per plan's key."""
+    """Known pictures of one target: pixels' SHA-256, membership, split, and a Column per plan's key.
+
+    difficulty: (M, 3) float64, see `mia_viz.difficulty.difficulty`. description: (M, 10) float64, see
+    `mia_viz.exchangeability.describe`. Either is None in files written before they were kept. provenance: how the file
+    came about, plain values by name; empty in older files.
+    """
 
     target: str
     weights_sha256: str
@@ -61,6 +74,9 @@ class Reference:
     member: np.ndarray
     split: np.ndarray
     columns: dict[str, Column]
+    difficulty: np.ndarray | None = None
+    description: np.ndarray | None = None
+    provenance: dict[str, str] = field(default_factory=dict)
 
     def choose(self, member: bool, split: str, without: Sequence[str] = ()) -> np.ndarray:
         """Boolean mask (M,) of members or hold-outs of a split, leaving out pictures with the given SHA-256."""
@@ -71,15 +87,42 @@ class Reference:
         """Scores of one column for members or hold-outs of a split."""
         return self.columns[key].score[self.choose(member, split, without)]
 
-    def fits(self, chosen: Plan) -> bool:
-        """Whether a plan's settings are those this reference was computed with."""
+    def fits(self, chosen: Plan, told: str | None = None) -> bool:
+        """Whether a plan's settings are those this reference was computed with.
+
+        told: the kind of captions that goes with the plan (`captions_kind`); None where any will do. A parameter that
+        an older file does not name counts as its default: whoever adds one sees to it that its default changes nothing.
+        """
         column = self.columns.get(chosen.key)
-        return column is not None and column.settings == settings_text(chosen)
+        if column is None:
+            return False
+        stored = json.loads(column.settings)
+        usual = chosen.attack.Params().as_dict()
+        if told is not None and told != column.told:
+            return False
+        return stored["filter"] == str(chosen.filter) and {**usual, **stored["params"]} == chosen.params.as_dict()
+
+    def complete(self, chosen: Plan, told: str | None = None) -> bool:
+        """Whether a plan's numbers are all there: it fits, and a restoring attack's likenesses were kept."""
+        return self.fits(chosen, told) and (not chosen.attack.restores or self.columns[chosen.key].likeness is not None)
 
 
-def settings_text(chosen: Plan) -> str:
-    """Canonical text of a plan's settings, the key by which a score and its reference are matched."""
+def captions_kind(target: Target, captions: Sequence[str] | None) -> str:
+    """What kind of captions pictures were shown with: "given", "empty", or "mixed"; "" where a target takes none."""
+    if not target.takes:
+        return ""
+    with_one = [bool(caption.strip()) for caption in captions or ("",)]
+    return "given" if all(with_one) else "mixed" if any(with_one) else "empty"
+
+
+def settings_text(chosen: Plan, told: str = "") -> str:
+    """Canonical text of a plan's settings, the key by which a score and its reference are matched.
+
+    told: the kind of captions (`captions_kind`), which says that scores under captions and without are not compared.
+    """
     values = {"params": chosen.params.as_dict(), "filter": str(chosen.filter)}
+    if told:
+        values["captions"] = told
     return json.dumps(values, sort_keys=True)
 
 
@@ -127,7 +170,7 @@ def build(
     from mia_viz.analysis import by_evidence, rescore, run
     from mia_viz.probe import Probe
 
-    parts: dict[str, list[tuple[Result, np.ndarray]]] = {p.key: [] for p in plans}
+    parts: dict[str, list[tuple[Result, np.ndarray, np.ndarray | None]]] = {p.key: [] for p in plans}
     for start in range(0, len(pictures), CHUNK):
         chunk = slice(start, start + CHUNK)
         told = None if captions is None else captions[chunk]
@@ -138,29 +181,54 @@ def build(
             energy = evidence_energy(result.evidence)
             for chosen in group:
                 kept = energy if chosen.filter.kind == "none" else energy[:, :0]
-                parts[chosen.key].append((replace(rescore(result, chosen), evidence=None), kept))
+                scored = rescore(result, chosen)
+                parts[chosen.key].append((replace(scored, evidence=None), kept, likeness(scored)))
         report(min(start + CHUNK, len(pictures)), len(pictures))
-    columns = {chosen.key: _column(chosen, parts[chosen.key]) for chosen in plans}
+    kind = captions_kind(target, captions)
+    columns = {chosen.key: _column(chosen, parts[chosen.key], kind) for chosen in plans}
     return replace(facts, columns={**facts.columns, **columns})
 
 
-def _column(chosen: Plan, rows: list[tuple[Result, np.ndarray]]) -> Column:
+def likeness(result: Result) -> np.ndarray | None:
+    """Likeness of every restoration, (N, K) float64; None for an attack that restores nothing."""
+    chosen = result.plan
+    if not chosen.attack.restores:
+        return None
+    return chosen.attack.likeness(result.evidence, chosen.params, chosen.filter).double().cpu().numpy()
+
+
+def _column(chosen: Plan, rows: list[tuple[Result, np.ndarray, np.ndarray | None]], told: str) -> Column:
+    results, energies, likenesses = zip(*rows, strict=True)
     return Column(
-        settings_text(chosen),
-        np.concatenate([result.score for result, _ in rows]),
-        np.concatenate([result.raw for result, _ in rows]),
-        np.concatenate([energy for _, energy in rows]),
+        settings_text(chosen, told),
+        np.concatenate([result.score for result in results]),
+        np.concatenate([result.raw for result in results]),
+        np.concatenate(energies),
         float(chosen.evaluations),
+        np.concatenate(likenesses) if chosen.attack.restores else None,
     )
+
+
+def with_features(reference: Reference, pictures: np.ndarray) -> Reference:
+    """The reference with what can be said of its pictures (M, C, H, W) in [-1, 1] without asking the model."""
+    from mia_viz.difficulty import difficulty
+    from mia_viz.exchangeability import describe
+
+    return replace(reference, difficulty=difficulty(pictures), description=describe(pictures))
 
 
 def save(reference: Reference, file: Path) -> None:
     """Write one safetensors file; the old one stays whole until the new one is complete."""
     tensors, settings = {}, {}
+    for name in FEATURES:
+        if getattr(reference, name) is not None:
+            tensors[f"features/{name}"] = getattr(reference, name)
     for name, column in reference.columns.items():
         tensors[f"{name}/score"] = column.score
         tensors[f"{name}/raw"] = column.raw
         tensors[f"{name}/energy"] = column.energy.astype(np.float32)
+        if column.likeness is not None:
+            tensors[f"{name}/likeness"] = column.likeness
         settings[name] = {"settings": column.settings, "nfe": column.nfe}
     facts = {
         "format": FORMAT,
@@ -171,6 +239,7 @@ def save(reference: Reference, file: Path) -> None:
         "member": reference.member.tolist(),
         "split": reference.split.tolist(),
         "attacks": settings,
+        "provenance": reference.provenance,
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial")
@@ -195,15 +264,16 @@ def load(file: Path) -> Reference:
     except (SafetensorError, LookupError, ValueError, TypeError, AttributeError, OSError) as error:
         raise ReferenceFileError("The reference file is damaged or not a MIA-Viz reference.") from error
     count = len(reference.image_sha256)
-    parts = [reference.names, reference.member, reference.split]
-    parts += [part for c in reference.columns.values() for part in (c.score, c.raw, c.energy)]
-    if any(len(part) != count for part in parts):
+    parts = [reference.names, reference.member, reference.split, reference.difficulty, reference.description]
+    parts += [part for c in reference.columns.values() for part in (c.score, c.raw, c.energy, c.likeness)]
+    if any(part is not None and len(part) != count for part in parts):
         raise ReferenceFileError("The reference file is damaged: its lists are not equally long.")
     return reference
 
 
 def _from_facts(facts: dict, opened: safe_open) -> Reference:
     """A Reference from the facts of an open file and its tensors."""
+    stored = set(opened.keys())
     columns = {
         name: Column(
             extra["settings"],
@@ -211,6 +281,7 @@ def _from_facts(facts: dict, opened: safe_open) -> Reference:
             opened.get_tensor(f"{name}/raw"),
             opened.get_tensor(f"{name}/energy").astype(np.float64),
             extra["nfe"],
+            opened.get_tensor(f"{name}/likeness") if f"{name}/likeness" in stored else None,
         )
         for name, extra in facts["attacks"].items()
     }
@@ -222,4 +293,6 @@ def _from_facts(facts: dict, opened: safe_open) -> Reference:
         np.array(facts["member"], dtype=bool),
         np.array(facts["split"]),
         columns,
+        *(opened.get_tensor(f"features/{name}") if f"features/{name}" in stored else None for name in FEATURES),
+        dict(facts.get("provenance", {})),
     )

@@ -58,17 +58,27 @@ def ssim_map(a: Tensor, b: Tensor, data_range: float = 2.0) -> Tensor:
     window = torch.exp(-offsets.square() / (2 * 1.5**2))
     window = window / window.sum()
 
+    return _similarity(a, b, window, data_range)
+
+
+def _similarity(a: Tensor, b: Tensor, window: Tensor, data_range: float, unbiased: float = 1.0) -> Tensor:
+    """SSIM at every pixel under a separable window (odd length, float64, sum 1), (B, C, H, W) float64.
+
+    unbiased: what variances are multiplied by, n / (n - 1) for those of a sample of n pixels.
+    """
+    size = len(window)
+
     def blur(x: Tensor) -> Tensor:
         channels = x.shape[1]
         # scipy's "reflect" repeats the border pixel, which torch's padding modes do not offer.
-        x = _pad_symmetric(x, 5)
-        x = functional.conv2d(x, window.view(1, 1, 11, 1).expand(channels, 1, 11, 1), groups=channels)
-        return functional.conv2d(x, window.view(1, 1, 1, 11).expand(channels, 1, 1, 11), groups=channels)
+        x = _pad_symmetric(x, size // 2)
+        x = functional.conv2d(x, window.view(1, 1, size, 1).expand(channels, 1, size, 1), groups=channels)
+        return functional.conv2d(x, window.view(1, 1, 1, size).expand(channels, 1, 1, size), groups=channels)
 
     a, b = a.double(), b.double()
     mean_a, mean_b = blur(a), blur(b)
-    var_a, var_b = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2
-    cov = blur(a * b) - mean_a * mean_b
+    var_a, var_b = unbiased * (blur(a * a) - mean_a**2), unbiased * (blur(b * b) - mean_b**2)
+    cov = unbiased * (blur(a * b) - mean_a * mean_b)
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
     return ((2 * mean_a * mean_b + c1) * (2 * cov + c2)) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
 
@@ -85,6 +95,27 @@ def ssim(a: Tensor, b: Tensor, data_range: float = 2.0) -> Tensor:
     if min(a.shape[-2:]) <= 10:
         raise ValueError("Structural similarity needs pictures of more than 10 pixels a side.")
     return ssim_map(a, b, data_range)[..., 5:-5, 5:-5].mean(dim=(1, 2, 3))
+
+
+def ssim_grey(a: Tensor, b: Tensor, data_range: float = 2.0) -> Tensor:
+    """Mean structural similarity of the grey pictures, (B, C, H, W) -> (B,) float64, under a flat 7 x 7 window.
+
+    Equals skimage.metrics.structural_similarity with its defaults, of skimage.color.rgb2gray where there are three
+    channels (of their mean where there are two, or more than three). Raises ValueError unless both sides exceed 6.
+    """
+    if min(a.shape[-2:]) <= 6:
+        raise ValueError("Structural similarity in windows of 7 x 7 needs pictures of more than 6 pixels a side.")
+    window = torch.full((7,), 1 / 7, dtype=torch.float64, device=a.device)
+    quality = _similarity(_grey(a), _grey(b), window, data_range, 49 / 48)
+    return quality[..., 3:-3, 3:-3].mean(dim=(1, 2, 3))
+
+
+def _grey(images: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, 1, H, W) float64; ITU-R BT.709 weights for three channels, as scikit-image has them."""
+    if images.shape[1] != 3:
+        return images.double().mean(dim=1, keepdim=True)
+    weights = torch.tensor([0.2125, 0.7154, 0.0721], dtype=torch.float64, device=images.device)
+    return (images.double() * weights.view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
 
 
 def error(residual: Tensor, chosen: Filter, distance: str) -> Tensor:

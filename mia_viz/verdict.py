@@ -24,7 +24,7 @@ class Verdict:
 
     p_value: in (0, 1]. at_least: how many of the `n` never-trained pictures score at least this high. per_thousand:
     the natural frequency with its 95 % Clopper-Pearson interval `low`, `high`. members_below: share of known members
-    scoring no higher, or None without members. zone: one of ZONES.
+    scoring no higher, or None without members. zone: one of ZONES; never "ordinary" for a score above all others.
     """
 
     p_value: float
@@ -60,7 +60,10 @@ def judge(score: float, holdouts: np.ndarray, members: np.ndarray | None = None)
     low = 0.0 if at_least == 0 else float(beta.ppf(0.025, at_least, n - at_least + 1))
     high = 1.0 if at_least == n else float(beta.ppf(0.975, at_least + 1, n - at_least))
     below = None if members is None or len(members) == 0 else float((members <= score).mean())
-    return Verdict(p_value, at_least, n, 1000 * at_least / n, 1000 * low, 1000 * high, below, zone(p_value))
+    place = zone(p_value)
+    if at_least == 0 and place == "ordinary":  # above all of them; they are too few to say more
+        place = "inconclusive"
+    return Verdict(p_value, at_least, n, 1000 * at_least / n, 1000 * low, 1000 * high, below, place)
 
 
 def zone(p_value: float) -> str:
@@ -70,19 +73,19 @@ def zone(p_value: float) -> str:
     return "ordinary" if p_value > ORDINARY else "inconclusive"
 
 
-def combine(
+def rank_sums(
     scores: Mapping[str, float], holdouts: Mapping[str, np.ndarray], members: Mapping[str, np.ndarray]
-) -> Verdict:
-    """One verdict from several attacks, fixed beforehand: the mean rank over all of them.
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """One score from several attacks by ranks, for `judge`: the picture's, of hold-outs (n,), of members (m,).
 
-    For each attack the picture and the n hold-outs are ranked together; ranks are averaged over attacks and the
-    picture's average is placed among the hold-outs'. Treating the picture like any hold-out keeps the p-value valid,
-    which picking the best attack afterwards would not. All hold-out arrays list the same pictures in the same order.
+    For each attack the picture and the n hold-outs are ranked together, and ranks are added up over attacks. Treating
+    the picture like any hold-out keeps the p-value of its sum valid, which picking the best attack afterwards would
+    not. All hold-out arrays list the same pictures in the same order.
     """
     # Sums of half-integer ranks are exact, so equal mean ranks stay equal.
     pooled = np.sum([rankdata(np.append(holdouts[name], scores[name])) for name in scores], axis=0)
     inside = np.sum([_rank_among(members[name], holdouts[name]) for name in scores], axis=0)
-    return judge(float(pooled[-1]), pooled[:-1], inside)
+    return float(pooled[-1]), pooled[:-1], np.asarray(inside, dtype=np.float64)
 
 
 def _rank_among(values: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mia_viz.diffusion import Schedule
 from mia_viz.targets.pixel import PixelTarget
-from mia_viz.targets.target import Card, Target
+from mia_viz.targets.target import Card, Condition, Target
 
 torch.set_num_threads(1)
 
@@ -34,6 +34,53 @@ class Wavy(Target):
     def predict_noise(self, x_t: Tensor, timesteps: Tensor) -> Tensor:
         x, t = x_t.double(), timesteps.view(-1, 1, 1, 1) / 1000.0
         return ((0.2 + t) * x - 0.1 * x * x * x + 0.3 * torch.roll(x, 1, dims=-1) * (1 - t)).float()
+
+
+class Murmur(Target):
+    """A small made-up latent text-to-image model, all of it in closed form and float64.
+
+    Encoder and decoder are fixed linear maps of factor 4: each latent channel is a mixture of colours of the blurred
+    picture (so that it looks 2 pixels beyond its cell, and a little at the whole picture), averaged over 4 x 4 pixels;
+    the decoder unmixes and enlarges. The network is the best one for unit normal latents, plus a wave and a push that
+    the caption's letters decide; so x0_hat stays bounded at every level, as a trained network's does.
+    """
+
+    name, space, takes, x0_range = "murmur", "latent", "caption", None
+    card = Card("Murmur")
+    MIX = ((0.9, 0.1, 0.0), (0.0, 0.8, 0.2), (0.1, 0.0, 0.7), (0.3, 0.3, 0.3))
+
+    def __init__(self, side: int = 32) -> None:
+        self.shape, self.schedule = (4, side // 4, side // 4), Schedule.linear()
+        self.mix = torch.tensor(self.MIX, dtype=torch.float64)
+        self.told: list[str] = []
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu")
+
+    @property
+    def picture_shape(self) -> tuple[int, int, int]:
+        return (3, 4 * self.shape[1], 4 * self.shape[2])
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        x = pixels.double()
+        wide = torch.nn.functional.pad(x, (2, 2, 2, 2), mode="replicate")
+        blurred = torch.nn.functional.avg_pool2d(wide, 5, stride=1) + 0.1 * x.mean(dim=(2, 3), keepdim=True)
+        return torch.einsum("oc,bchw->bohw", self.mix, torch.nn.functional.avg_pool2d(blurred, 4)).float()
+
+    def decode(self, x_0: Tensor) -> Tensor:
+        pictures = torch.einsum("co,bohw->bchw", torch.linalg.pinv(self.mix), x_0.double())
+        return torch.nn.functional.interpolate(pictures, scale_factor=4, mode="nearest").float()
+
+    def condition(self, captions) -> Condition:
+        self.told += captions
+        pushes = [sum((i + 1) * ord(letter) for i, letter in enumerate(text)) % 17 / 40 for text in captions]
+        return Condition({"push": torch.tensor(pushes, dtype=torch.float64)})
+
+    def predict_noise(self, x_t: Tensor, timesteps: Tensor, condition: Condition | None = None) -> Tensor:
+        x, push = x_t.double(), condition.tensors["push"].view(-1, 1, 1, 1)
+        alpha, sigma = (gain[timesteps].view(-1, 1, 1, 1) for gain in (self.schedule.alpha, self.schedule.sigma))
+        return (sigma * x + alpha * (torch.sin(3 * torch.roll(x, 1, dims=-1)) / 2 + push)).float()
 
 
 class Recorder(Target):
@@ -69,6 +116,12 @@ class Recorder(Target):
 def make_wavy():
     """Wavy((C, H, W)): the made-up denoiser."""
     return Wavy
+
+
+@pytest.fixture(scope="session")
+def make_murmur():
+    """Murmur(side=32): the made-up latent text-to-image model for pictures of 3 x side x side."""
+    return Murmur
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ def test_a_reference_belongs_to_its_weights_and_to_the_settings_of_the_walk(name
     reference = load(bundled.reference_file(name))
     weights = ASSETS / "targets" / name / "unet" / "diffusion_pytorch_model.safetensors"
     assert reference.weights_sha256 == hashlib.sha256(weights.read_bytes()).hexdigest()
-    assert all(reference.fits(chosen) for chosen in walk_plans())
+    assert all(reference.fits(chosen) for chosen in walk_plans(name))
     shown = {f"{i:04d}.png" for g in "ABC" for i in bundled.population_of(name).indices(g, "shown")}
     assert not shown & set(reference.names)
 
@@ -88,8 +88,10 @@ def test_known_members_stand_out_and_unseen_pictures_do_not(name, attack):
     assert (p[False] <= 0.05).mean() < 0.12
 
 
-def test_the_opening_case_is_complete_and_was_computed_with_the_shipped_target():
-    case = load_case(ASSETS / "cases" / "opening.npz")
+@pytest.mark.parametrize("family", bundled.families())
+def test_an_opening_case_is_complete_and_was_computed_with_the_shipped_target(family):
+    case = load_case(bundled.case_file(family))
+    assert case.target == f"{family}-a"
     assert not case.live
     assert case.restoration is not None
     assert case.noises is not None
@@ -99,6 +101,15 @@ def test_the_opening_case_is_complete_and_was_computed_with_the_shipped_target()
     for finding in case.findings:
         again = judge(finding.score, *(reference.scores(finding.key, m, without=(case.sha256,)) for m in (False, True)))
         assert again == finding.verdict
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_the_app_shows_the_published_evaluation_of_the_shipped_weights(name):
+    found = bundled.evaluation(name)
+    assert found is not None
+    assert found["weights_sha256"] == load(bundled.reference_file(name)).weights_sha256
+    published = ASSETS.parent / "docs" / "results" / name / "evaluation.json"
+    assert found == json.loads(published.read_text(encoding="utf-8"))
 
 
 def test_everything_fits_in_60_megabytes():

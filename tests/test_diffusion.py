@@ -87,3 +87,16 @@ def test_levels_outside_are_refused(t):
 def test_broken_schedules_are_refused(alpha, sigma):
     with pytest.raises(ValueError, match="schedule"):
         Schedule(torch.tensor(alpha), torch.tensor(sigma))
+
+
+def test_levels_are_found_by_their_share_of_signal_power():
+    linear = Schedule.linear()
+    for t in (0, 100, 440, 999):
+        assert linear.level_of_abar(float(linear.alpha[t] ** 2)) == t
+    times = torch.linspace(0.001, 1, 1000, dtype=torch.float64)
+    flow = Schedule(1 - times, times)  # rectified flow: alpha = 1 - sigma, so half the power at sigma = 1/2
+    assert flow.level_of_abar(0.5) == 499
+    assert linear.level_of_abar(0.0) == 999
+    for abar in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            linear.level_of_abar(abar)

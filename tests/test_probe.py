@@ -16,7 +16,11 @@ QUICK = {"drc": {"levels": "6", "resamplings": "2"}, "pfami": {"crops": "2"}}
 
 
 def plans():
-    return [plan(name, QUICK.get(name, {})) for name in names() if get(name).access != "white-box"]
+    return [
+        plan(name, QUICK.get(name, {}))
+        for name in names()
+        if get(name).access != "white-box" and not get(name).needs_caption
+    ]
 
 
 def scores(probe: Probe, chosen=None) -> np.ndarray:

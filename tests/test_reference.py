@@ -18,6 +18,7 @@ from mia_viz.reference import (
     Reference,
     ReferenceFileError,
     build,
+    captions_kind,
     evidence_energy,
     load,
     save,
@@ -171,3 +172,27 @@ def test_safetensors_without_facts_are_no_reference(tmp_path):
     save_file({"a": torch.zeros(3).numpy()}, file)
     with pytest.raises(ReferenceFileError, match="not a MIA-Viz reference"):
         load(file)
+
+
+def test_scores_under_captions_and_without_are_never_compared(make_murmur, pictures):
+    target, x = make_murmur(), pictures(4, side=32, channels=3)
+    sha256 = tuple("abcd")
+    facts = Reference("murmur", "", sha256, sha256, np.arange(4) < 2, np.array(["calibration"] * 4), {})
+    chosen = plan("loss")
+    kinds = {"given": ["a cat", "rain", "sea", "two"], "empty": None, "mixed": ["a cat", "", "sea", "two"]}
+    for kind, captions in kinds.items():
+        assert captions_kind(target, captions) == kind
+        built = build(target, x, [chosen], facts, captions=captions)
+        assert built.columns["loss"].told == kind
+        assert built.fits(chosen)
+        assert [built.fits(chosen, told) for told in kinds] == [told == kind for told in kinds]
+        assert [built.complete(chosen, told) for told in kinds] == [told == kind for told in kinds]
+        told = captions or [""] * 4
+        np.testing.assert_allclose(
+            built.columns["loss"].raw, run(Probe.of(target, x, captions=told), chosen).raw, rtol=1e-6
+        )
+
+
+def test_models_that_take_no_captions_know_no_kinds_of_them(known, make_wavy):
+    assert captions_kind(make_wavy(), ["a cat"]) == captions_kind(make_wavy(), None) == ""
+    assert all(known.fits(chosen, "") and not known.fits(chosen, "given") for chosen in PLANS)

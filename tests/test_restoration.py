@@ -7,14 +7,15 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from scipy.stats import mannwhitneyu
 from torch.nn import functional
 
 from mia_viz import restoration
 from mia_viz.analysis import plan, run
-from mia_viz.diffusion import CLEAN
+from mia_viz.diffusion import CLEAN, Schedule
 from mia_viz.probe import Probe
-from mia_viz.restoration import TASKS, Task, build_task, ladder, restore
-from mia_viz.targets.analytic import Memoriser
+from mia_viz.restoration import FIRST_DRAW, LINEAR_TASKS, MASK_TASKS, TASKS, Task, build_task, ladder, restore
+from mia_viz.targets.analytic import Memoriser, Population
 
 WALK = {"levels": 8, "start": 980, "resamplings": 2}
 KEYS = [5, 6, 7]
@@ -84,7 +85,7 @@ def test_linear_tasks_agree_with_what_was_measured(make_wavy, pictures):
         assert (restored[:, k] - x_0).abs().max() > 0.01
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", [*MASK_TASKS, *LINEAR_TASKS])
 def test_linear_degradations_are_projections(pictures, name):
     x_0 = pictures(3, channels=3)
     task = build_task(name, x_0, 0.2, 0, KEYS, 0)
@@ -99,7 +100,7 @@ def test_a_perfect_memory_restores_its_picture(pictures):
     tasks = [build_task(name, x_0, 0.3, 0, [1], i) for i, name in enumerate(TASKS)]
     restored = restore(probe, tasks, **WALK)
     torch.testing.assert_close(restored, x_0[:, None].expand_as(restored), rtol=0, atol=2e-5)
-    result = run(probe, plan("drc", {"tasks": "+".join(TASKS), "restorations": "6", "levels": "8"}))
+    result = run(probe, plan("drc", {"tasks": "+".join(TASKS), "restorations": "7", "levels": "8"}))
     assert result.raw[0] == pytest.approx(1.0, abs=1e-6)
 
 
@@ -165,6 +166,64 @@ def test_what_is_visible_carries_fresh_unit_noise_at_every_question(make_recorde
     assert max(abs(z.std() - 1) for z in noises[1:]) < 0.14
     between = np.corrcoef(noises[1:]) - np.eye(15)
     assert np.abs(between).max() < 0.2
+
+
+def test_denoising_follows_the_closed_form_of_gaussian_pixels():
+    """D_{t->u} multiplies by (alpha_u alpha_t c^2 + sigma_u sigma_t) / (alpha_t^2 c^2 + sigma_t^2), noise included."""
+    c, schedule = 0.2, Schedule.linear()
+    x_0 = 0.2 * torch.from_numpy(np.random.default_rng(3).standard_normal((3, 1, 16, 16))).float()
+    tasks = [build_task("denoise", x_0, 0.2, 0, KEYS, k, level=400) for k in range(2)]
+    probe = Probe(Population((1, 16, 16), scale=c), x_0, keys=KEYS)
+    restored = restore(probe, tasks, **WALK)
+    factor = 1.0
+    for t, u in itertools.pairwise(ladder(400, WALK["levels"])):
+        (a, s), (b, r) = schedule.gains(t), schedule.gains(u)
+        factor *= (b * a * c**2 + r * s) / (a**2 * c**2 + s**2)
+    alpha, sigma = schedule.gains(400)
+    for k in range(2):
+        noise = probe.noise_sequence(FIRST_DRAW + k, 1)[0]
+        torch.testing.assert_close(restored[:, k], factor * (alpha * x_0 + sigma * noise), rtol=1e-4, atol=1e-5)
+    assert probe.nfe == 2 * WALK["levels"]
+
+
+def test_denoising_shares_batches_and_leaves_other_restorations_alone(make_recorder, make_wavy, pictures):
+    x_0 = pictures(3)
+    names = ("centre", "denoise", "sr2", "denoise")
+    tasks = tasks_for(names, x_0)
+    target = make_recorder(make_wavy())
+    mixed = restore(Probe(target, x_0, keys=KEYS, batch=64), tasks, **WALK)
+    assert target.calls == [6] * (8 * 2) + [6] * 8
+    without = [tasks[0], Task("centre", torch.zeros(3, 1, 16, 16)), tasks[2]]
+    alone = restore(Probe(make_wavy(), x_0, keys=KEYS), without, **WALK)
+    assert torch.equal(mixed[:, 0], alone[:, 0])
+    assert torch.equal(mixed[:, 2], alone[:, 2])
+    assert not torch.equal(mixed[:, 1], mixed[:, 3])
+    one_by_one = restore(Probe(make_wavy(), x_0, keys=KEYS, batch=1), tasks, **WALK)
+    assert torch.equal(one_by_one, mixed)
+
+
+def test_denoising_is_compared_everywhere_and_starts_from_the_noised_picture(make_recorder, make_wavy, pictures):
+    x_0 = pictures(2)
+    target = make_recorder(make_wavy())
+    probe = Probe(target, x_0)
+    settings = {"tasks": "denoise", "restorations": "2", "levels": "5", "level": "250"}
+    evidence = run(probe, plan("drc", settings)).evidence
+    assert evidence.timesteps == (250, 250)
+    assert evidence.mask.min() == 1
+    alpha, sigma = target.schedule.gains(250)
+    first = alpha * x_0 + sigma * probe.noise_sequence(FIRST_DRAW, 1)[0]
+    assert target.questions[0] == (first[0].numpy().tobytes(), 250)
+    with pytest.raises(ValueError, match="at least levels"):
+        plan("drc", {"tasks": "denoise", "level": "100", "levels": "150"})
+
+
+def test_a_perfect_memory_denoises_its_own_pictures_only():
+    x_0 = 0.5 * torch.from_numpy(np.random.default_rng(1).standard_normal((40, 1, 16, 16))).float()
+    chosen = plan("drc", {"tasks": "denoise", "restorations": "2", "levels": "6"})
+    score = run(Probe(Memoriser(x_0[:20]), x_0), chosen).score
+    assert score[:20].min() > score[20:].max()
+    score = run(Probe(Population((1, 16, 16), scale=0.5), x_0), chosen).score
+    assert mannwhitneyu(score[:20], score[20:]).pvalue > 0.001
 
 
 def test_restorations_differ_by_their_noise_only(make_wavy, pictures):

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest, kstest
 
-from mia_viz.verdict import CAVEAT, SENTENCES, ZONES, combine, judge, zone
+from mia_viz.verdict import CAVEAT, SENTENCES, ZONES, Verdict, judge, rank_sums, zone
+
+
+def combine(scores, holdouts, members) -> Verdict:
+    """The verdict over all attacks by their ranks."""
+    return judge(*rank_sums(scores, holdouts, members))
 
 
 def test_p_values_are_uniform_when_the_picture_is_like_the_holdouts():
@@ -43,7 +48,7 @@ def test_the_combination_of_attacks_rejects_no_more_than_it_says(ties):
 
 
 def test_picking_the_best_attack_afterwards_would_not_be_valid():
-    """The reason for `combine`: the smallest of three p-values rejects far too often."""
+    """The reason for `rank_sums`: the smallest of three p-values rejects far too often."""
     rng, trials, n = np.random.default_rng(2), 1000, 99
     draws = rng.standard_normal((trials, 3, n + 1))
     smallest = ((draws[:, :, 1:] >= draws[:, :, :1]).sum(2).min(1) + 1) / (n + 1)
@@ -116,7 +121,7 @@ def test_zones(p_value, expected):
 def test_few_holdouts_can_never_make_a_picture_stand_out():
     assert judge(1e9, np.zeros(98)).zone == "inconclusive"
     assert judge(1e9, np.zeros(99)).zone == "stands out"
-    assert judge(1e9, np.zeros(8)).zone == "ordinary"
+    assert judge(1e9, np.zeros(8)).zone == "inconclusive"
 
 
 def test_sentences_say_what_the_numbers_say():
@@ -141,3 +146,11 @@ def test_sentences_say_what_the_numbers_say():
 def test_no_verdict_without_finite_numbers(score, holdouts):
     with pytest.raises(ValueError, match="finite score"):
         judge(score, np.array(holdouts))
+
+
+def test_a_score_above_all_of_a_few_pictures_is_not_called_ordinary():
+    few = np.arange(5.0)
+    assert judge(9.0, few).p_value == pytest.approx(1 / 6)
+    assert judge(9.0, few).zone == "inconclusive"
+    assert judge(2.5, few).zone == "ordinary"
+    assert judge(999.0, np.arange(99.0)).zone == "stands out"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -27,9 +28,10 @@ class Evidence:
     """Pairs that should agree if the image was trained on.
 
     observed, expected: (N, K, C, H, W) for N images and K timesteps, tasks or draws. labels: what each of the K is.
-    timesteps: the level of each pair. space: "noise", "state" (x_t), "picture" (x_0) or "mixed". mask: where the
-    pair is compared, (N, K, 1, H, W) of 0 and 1, or None for everywhere. numbers: (N, L) of what is no picture, such
-    as gradient norms per layer, or None.
+    timesteps: the level of each pair. space: "noise", "state" (x_t), "picture" (pictures in [-1, 1]), "latent" (clean
+    latents, not decoded) or "mixed". mask: where the pair is compared, (N, K, 1, H, W) of 0 and 1, or None for
+    everywhere. numbers: (N, L) of what is no picture, such as gradient norms per layer, or None. decoded: what is
+    compared as pictures beside latents, two tensors (N, *picture_shape) like (observed, expected), or None.
     """
 
     observed: Tensor
@@ -39,6 +41,7 @@ class Evidence:
     space: str
     mask: Tensor | None = None
     numbers: Tensor | None = None
+    decoded: tuple[Tensor, Tensor] | None = None
 
     @property
     def residual(self) -> Tensor:
@@ -48,7 +51,9 @@ class Evidence:
     def cpu(self) -> Evidence:
         """The same evidence off the accelerator, so that it outlives the target."""
         tensors = {name: getattr(self, name) for name in ("observed", "expected", "mask", "numbers")}
-        return dataclasses.replace(self, **{name: t if t is None else t.cpu() for name, t in tensors.items()})
+        decoded = None if self.decoded is None else tuple(part.cpu() for part in self.decoded)
+        moved = {name: t if t is None else t.cpu() for name, t in tensors.items()}
+        return dataclasses.replace(self, **moved, decoded=decoded)
 
 
 def parameter(
@@ -111,7 +116,9 @@ class Attack(ABC):
     Class attributes:
         name: identifier. title: for people. paper, url: the source. idea: one plain sentence. member_is: "lower" or
         "higher", the published orientation of the statistic. access: "grey-box" (predicted noise), "black-box" or
-        "white-box" (gradients). assumes: what else it needs, in words. Params: its parameters.
+        "white-box" (gradients). assumes: what else it needs, in words. needs_caption: whether it says nothing about a
+        picture without one. restores: whether its evidence are restored pictures, each with a likeness. Params: its
+        parameters.
     """
 
     name: ClassVar[str]
@@ -122,6 +129,8 @@ class Attack(ABC):
     member_is: ClassVar[str]
     access: ClassVar[str] = "grey-box"
     assumes: ClassVar[str] = "the predicted noise of the network"
+    needs_caption: ClassVar[bool] = False
+    restores: ClassVar[bool] = False
     Params: ClassVar[type[Params]] = Params
 
     @abstractmethod
@@ -136,6 +145,10 @@ class Attack(ABC):
     def statistic(self, evidence: Evidence, params: Any, chosen: Filter = NONE) -> Tensor:
         """The published statistic per image, (N,) float64, in its published sign and scale."""
 
+    def likeness(self, evidence: Evidence, params: Any, chosen: Filter = NONE) -> Tensor:
+        """How alike every restoration is to the truth, (N, K) float64; only where `restores`."""
+        raise NotImplementedError(f"{self.name} restores nothing.")
+
     def score(self, raw: Tensor) -> Tensor:
         """The statistic oriented so that larger = more member-like."""
         return -raw if self.member_is == "lower" else raw
@@ -143,6 +156,13 @@ class Attack(ABC):
     def unusable(self, target: Target) -> str:
         """Why this attack cannot be used on a target, in one sentence; empty when it can."""
         return ""
+
+
+def refusal(attack: Attack, target: Target, captions: Sequence[str]) -> str:
+    """Why an attack says nothing about pictures with these captions on a target, in one sentence; or empty."""
+    if attack.needs_caption and target.takes == "caption" and not all(text.strip() for text in captions):
+        return "This attack compares captions, so every picture needs one; give it with --caption or --captions."
+    return attack.unusable(target)
 
 
 _REGISTRY: dict[str, Attack] = {}
@@ -164,6 +184,18 @@ def get(name: str) -> Attack:
 def names() -> list[str]:
     """Names of all registered attacks, in order of registration."""
     return list(_REGISTRY)
+
+
+def clean_space(target: Target) -> str:
+    """What evidence about clean x_0 shows, in the words of Evidence.space."""
+    return "latent" if target.space == "latent" else "picture"
+
+
+def decoded(target: Target, x_0: Tensor) -> Tensor:
+    """x_0 (N, K, C, H, W) as pictures (N, K, *picture_shape), N at a time; itself for a pixel target."""
+    if target.space == "pixel":
+        return x_0
+    return stack([target.decode(x_0[:, k]) for k in range(x_0.shape[1])])
 
 
 def stack(tensors: list[Tensor]) -> Tensor:

@@ -5,7 +5,9 @@ the restored picture is evidence a person can read. Known of the paper: masking 
 aggregation by mean, median or the number of agreeing tasks, a best degradation strength (ratios .1 to .5). Deviations,
 because its encoders are not at hand: the salient region is found by Laplacian energy instead of DINO attention, and
 the comparison is the correlation inside the hidden region instead of a cosine of CLIP embeddings (which the copied,
-visible part would dilute).
+visible part would dilute). Beside the masks there are restorations of a smaller, a grey or a noised picture; the last
+is compared everywhere, for no pixel is spared, and what the noise leaves visible belongs to the degraded input. With a
+latent model the restored latents are decoded and compared as pictures.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mia_viz.attacks.attack import Attack, Evidence, Params, parameter, register, stack
+from mia_viz.attacks.attack import Attack, Evidence, Params, decoded, parameter, register, stack
 from mia_viz.frequency import NONE, Filter
+from mia_viz.grid import cell_size
 from mia_viz.probe import Probe
-from mia_viz.restoration import LINEAR_TASKS, TASKS, Task, build_task, restore
+from mia_viz.restoration import LINEAR_TASKS, NOISE_LEVEL, NOISE_TASK, TASKS, Task, build_task, for_latents, restore
 from mia_viz.scoring import correlation, masked_rms, ssim_map
 from mia_viz.targets.target import Target
 
@@ -32,6 +35,12 @@ def task_names(text: str) -> tuple[str, ...]:
     return chosen
 
 
+def turns(params: DRC.Params) -> list[str]:
+    """The name of every restoration's task."""
+    names = task_names(params.tasks)
+    return [names[i % len(names)] for i in range(params.restorations)]
+
+
 @register
 class DRC(Attack):
     name = "drc"
@@ -40,15 +49,17 @@ class DRC(Attack):
     url = "https://arxiv.org/abs/2403.08487"
     idea = "Hide part of the picture and let the model fill it in; only a model that has seen it knows what was there."
     member_is = "higher"
+    restores = True
 
     @dataclass(frozen=True)
     class Params(Params):
-        tasks: str = parameter("centre+blocks+salient", f"what is hidden, joined by +: {', '.join(TASKS)}")
+        tasks: str = parameter("centre+blocks+salient", f"what is hidden or lost, joined by +: {', '.join(TASKS)}")
         restorations: int = parameter(4, "restorations in all, taking turns through the tasks", 1, 15, 1)
         ratio: float = parameter(0.15, "share of the picture hidden", 0.05, 0.6, 0.05)
         levels: int = parameter(20, "noise levels walked", 5, 200, 1)
         start: int = parameter(980, "level of pure noise the walk starts from", 500, 999, 1)
-        resamplings: int = parameter(3, "times every move is repeated", 1, 20, 1)
+        resamplings: int = parameter(3, "times every move is repeated (never in denoise)", 1, 20, 1)
+        level: int = parameter(NOISE_LEVEL, "denoise: timestep the picture is noised to", 50, 950, 10)
         compare: str = parameter(
             "correlation", "likeness inside the hidden part", choices=("correlation", "rms", "ssim")
         )
@@ -57,35 +68,41 @@ class DRC(Attack):
 
         def __post_init__(self) -> None:
             super().__post_init__()
-            task_names(self.tasks)
+            if NOISE_TASK in task_names(self.tasks) and self.level < self.levels:
+                raise ValueError("level must be at least levels: no more noise levels can be walked than there are.")
 
     def evaluations(self, params: Params) -> int:
-        return params.restorations * params.levels * params.resamplings
+        return sum(params.levels * (1 if name == NOISE_TASK else params.resamplings) for name in turns(params))
 
     def unusable(self, target: Target) -> str:
-        size = min(target.shape[1:])
-        return "" if size >= 8 else "This model's pictures are too small to hide a part of them."
+        smallest = 8 if target.space == "pixel" else 4
+        small = min(target.shape[1:]) < smallest
+        return "This model's pictures are too small to hide a part of them." if small else ""
 
     def tasks(self, probe: Probe, params: Params) -> list[Task]:
-        """The degradations of this run, one per restoration."""
+        """The degradations of the pictures in this run, one per restoration."""
         names = task_names(params.tasks)
-        if "colour" in names and probe.x_0.shape[1] == 1:
+        if "colour" in names and probe.pictures.shape[1] == 1:
             raise ValueError("A grey picture has no colour to restore; leave the colour task out.")
         for name in names:
             factor = int(name.removeprefix("sr")) if name.startswith("sr") else 1
-            if any(side % factor for side in probe.x_0.shape[2:]):
+            if any(side % factor for side in probe.pictures.shape[2:]):
                 raise ValueError(f"Sides of this model's pictures are no multiple of {factor}; leave {name} out.")
-        chosen = [names[i % len(names)] for i in range(params.restorations)]
-        return [build_task(n, probe.x_0, params.ratio, probe.seed, probe.keys, i) for i, n in enumerate(chosen)]
+        settings = (probe.pictures, params.ratio, probe.seed, probe.keys)
+        cell = cell_size(probe.target)
+        return [build_task(name, *settings, i, params.level, cell) for i, name in enumerate(turns(params))]
 
     def collect(self, probe: Probe, params: Params) -> Evidence:
         tasks = self.tasks(probe, params)
-        restored = restore(probe, tasks, params.levels, params.start, params.resamplings)
-        whole = torch.ones_like(probe.x_0[:, :1])
+        walked = tasks if probe.target.space == "pixel" else [for_latents(task, probe) for task in tasks]
+        latents = restore(probe, walked, params.levels, params.start, params.resamplings)
+        restored = decoded(probe.target, latents)
+        whole = torch.ones_like(probe.pictures[:, :1])
         mask = stack([whole if task.hidden is None else task.hidden for task in tasks])
-        expected = probe.x_0[:, None].expand_as(restored)
+        expected = probe.pictures[:, None].expand_as(restored)
         labels = tuple(task.name for task in tasks)
-        return Evidence(restored, expected, labels, (params.start,) * len(tasks), "picture", mask)
+        starts = tuple(params.start if task.level is None else task.level for task in tasks)
+        return Evidence(restored, expected, labels, starts, "picture", mask)
 
     def likeness(self, evidence: Evidence, params: Params, chosen: Filter = NONE) -> Tensor:
         """How alike restoration and truth are in the hidden part, per restoration, (N, K) float64, 1 = identical."""

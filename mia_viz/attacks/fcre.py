@@ -6,7 +6,9 @@ The paper's full text is not public; what is known and what had to be chosen:
 known - a partial reverse DDIM process, two states at one noise level, a middle band cut at 15 % and 85 %, a plain sum
 with 1 - SSIM. Chosen - t = 100 and SecMI's one step up, one step down (variant V1); RMS instead of a raw norm so that
 both terms are of one order; per-image quantiles of the mean absolute Laplacian of 8 x 8 patches. V2 inverts deeper
-and walks back; V3 takes an FFT annulus (shares of Nyquist) instead of patches.
+and walks back; V3 takes an FFT annulus (shares of Nyquist) instead of patches. With a latent model the patches are
+chosen in the picture, where detail has a scale, and carried to the cells of the latent grid they cover; the states
+compared are latents, the SSIM is that of the decoded pictures.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from torch import Tensor
 from mia_viz.attacks.attack import Attack, Evidence, Params, parameter, register, stack
 from mia_viz.attacks.secmi import up_and_down
 from mia_viz.frequency import NONE, Filter, patch_mask
+from mia_viz.grid import cell_size, on_grid
 from mia_viz.probe import Probe, State
 from mia_viz.scoring import masked_rms, ssim
 from mia_viz.targets.target import Target
@@ -56,23 +59,30 @@ class FCRE(Attack):
         return up + there_and_back + params.ssim
 
     def unusable(self, target: Target) -> str:
-        size = min(target.shape[1:])
+        size = min(target.picture_shape[1:])
         return "" if size >= 16 else "This model's pictures are too small to be cut into patches of 8 x 8 pixels."
 
     def collect(self, probe: Probe, params: Params) -> Evidence:
         x_t, returned = self._pair(probe, params)
         pairs = [(returned.x, x_t.x)]
-        labels = [f"states at t = {params.t}"]
+        labels, pictures = [f"states at t = {params.t}"], None
         if params.ssim:
-            pairs.append((probe.x0_hat(returned), probe.x_0))
+            rebuilt = probe.x0_hat(returned)
+            pairs.append((rebuilt, probe.x_0))
             labels.append("rebuilt picture")
+            if probe.target.space == "latent":
+                pictures = (probe.target.decode(rebuilt), probe.pictures)
         mask = None
         if params.variant != "v3":
-            mask = stack(
-                [patch_mask(probe.x_0, params.lo, params.hi)] + [torch.ones_like(probe.x_0[:, :1])] * params.ssim
-            )
+            mask = stack([self._patches(probe, params)] + [torch.ones_like(probe.x_0[:, :1])] * params.ssim)
         observed, expected = (stack([pair[i] for pair in pairs]) for i in (0, 1))
-        return Evidence(observed, expected, tuple(labels), (params.t,) * len(pairs), "mixed", mask)
+        return Evidence(observed, expected, tuple(labels), (params.t,) * len(pairs), "mixed", mask, decoded=pictures)
+
+    def _patches(self, probe: Probe, params: Params) -> Tensor:
+        """The mid-frequency patches of the pictures on the grid of x_0, (N, 1, H, W) of 0 and 1."""
+        cell = cell_size(probe.target)
+        patch = -(-8 // cell) * cell
+        return on_grid(patch_mask(probe.pictures, params.lo, params.hi, patch), probe.target).to(probe.x_0.dtype)
 
     def _pair(self, probe: Probe, params: Params) -> tuple[State, State]:
         if params.variant != "v2":
@@ -94,5 +104,6 @@ class FCRE(Attack):
             mask = torch.where(mask.sum(dim=(2, 3, 4), keepdim=True) > 0, mask, 1.0)
         raw = masked_rms(residual, mask)[:, 0]
         if params.ssim:
-            raw = raw + 1 - ssim(evidence.observed[:, 1], evidence.expected[:, 1])
+            pair = evidence.decoded or (evidence.observed[:, 1], evidence.expected[:, 1])
+            raw = raw + 1 - ssim(*pair)
         return raw

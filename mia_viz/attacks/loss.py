@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from mia_viz.attacks.attack import Attack, Evidence, Params, parameter, register, stack
+from mia_viz.attacks.attack import Attack, Evidence, Params, clean_space, parameter, register, stack
 from mia_viz.frequency import NONE, Filter
 from mia_viz.probe import Probe
 from mia_viz.scoring import error
@@ -44,7 +44,7 @@ class Loss(Attack):
             observed = stack(answers)
             expected = stack([probe.noise(draw) for draw in range(params.draws)])
         labels = tuple(f"draw {draw}" for draw in range(params.draws))
-        space = "picture" if params.space == "x0" else "noise"
+        space = clean_space(probe.target) if params.space == "x0" else "noise"
         return Evidence(observed, expected, labels, (params.t,) * params.draws, space)
 
     def statistic(self, evidence: Evidence, params: Params, chosen: Filter = NONE) -> Tensor:

@@ -2,7 +2,8 @@
 
 Members sit at a local minimum of the loss: F(x) = mean_{t,j} ( L_t(crop_j(x)) - L_t(x) ) / L_t(x), the neighbours
 being centre crops scaled back. Published code leaves the division out (`relative=false`). Where a crop cannot sit in
-the middle, MIA-Gen rounds its corner to the nearest pixel and the SimA authors' code rounds it down (`corner`).
+the middle, MIA-Gen rounds its corner to the nearest pixel and the SimA authors' code rounds it down (`corner`). With
+a latent model the picture is cropped and then encoded, not the latents cropped.
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ class PFAMI(Attack):
         shares = all_shares[: params.crops] if params.crops > 1 else all_shares[5:6]  # the metric form's crop, .81
         copies = [probe.clean()]
         for share in shares:
-            place = window(*probe.x_0.shape[-2:], share, params.corner)
-            copies.append(probe.picture(crop(probe.x_0, place), ("crop", place)))
+            place = window(*probe.pictures.shape[-2:], share, params.corner)
+            copies.append(probe.picture(probe.target.encode(crop(probe.pictures, place)), ("crop", place)))
         draws = [len(levels) * k + j for k in range(len(copies)) for j in range(len(levels))]
         states: list[State] = [
             probe.noised(t, len(levels) * k + j, of=copy) for k, copy in enumerate(copies) for j, t in enumerate(levels)

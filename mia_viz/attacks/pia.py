@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from mia_viz.attacks.attack import Attack, Evidence, Params, parameter, register, stack
+from mia_viz.attacks.attack import Attack, Evidence, Params, clean_space, parameter, register, stack
 from mia_viz.diffusion import noised, predicted_x0
 from mia_viz.frequency import NONE, Filter
 from mia_viz.probe import Probe, State
@@ -54,7 +54,7 @@ class PIA(Attack):
         observed, expected = probe.predict(state), e_0
         if params.space == "x0":
             observed, expected = predicted_x0(state.x, observed, gains), probe.x_0
-        space = "picture" if params.space == "x0" else "noise"
+        space = clean_space(probe.target) if params.space == "x0" else "noise"
         return Evidence(stack([observed]), stack([expected]), ("own noise",), (params.t,), space)
 
     def statistic(self, evidence: Evidence, params: Params, chosen: Filter = NONE) -> Tensor:

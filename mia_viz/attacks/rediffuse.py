@@ -1,7 +1,9 @@
 """ReDiffuse: does the model give the picture back? (Li J. et al., ICML 2025, arXiv 2405.20771)
 
 Noise x_0 to level t, denoise by DDIM in steps of k, repeat n times and average: xhat. Small |x_0 - xhat| = member. The
-paper feeds the difference to a trained network; here it is used as it stands.
+paper feeds the difference to a trained network; here it is used as it stands. With a latent model the mean is taken
+over latents; the structural similarity is that of the decoded mean with the picture, as the paper has it for Stable
+Diffusion, while the other distances stay in the latent space.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mia_viz.attacks.attack import Attack, Evidence, Params, parameter, register
+from mia_viz.attacks.attack import Attack, Evidence, Params, clean_space, decoded, parameter, register
 from mia_viz.frequency import NONE, Filter
 from mia_viz.probe import Probe
 from mia_viz.scoring import error, ssim
@@ -45,7 +47,10 @@ class ReDiffuse(Attack):
             below = max(0, states[0].timestep - params.k)
             states = [probe.move(state, below) for state in states]
         mean = torch.stack([state.x for state in states]).mean(dim=0)[:, None]
-        return Evidence(mean, probe.x_0[:, None], (f"mean of {params.n}",), (params.t,), "picture")
+        labels, space, expected = (f"mean of {params.n}",), clean_space(probe.target), probe.x_0[:, None]
+        if params.distance == "ssim" and space == "latent":
+            mean, expected, space = decoded(probe.target, mean), probe.pictures[:, None], "picture"
+        return Evidence(mean, expected, labels, (params.t,), space)
 
     def statistic(self, evidence: Evidence, params: Params, chosen: Filter = NONE) -> Tensor:
         if params.distance == "ssim":

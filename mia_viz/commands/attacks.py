@@ -8,7 +8,15 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from mia_viz.commands.calibrate import ASSUMES
 from mia_viz.commands.common import table
+
+CALIBRATION = (
+    "Any of them calibrated by a reference model (--calibrate MODEL in score and evaluate; twice the NFE)\n"
+    f"  The score less the score under that model. Assumes {ASSUMES}.\n"
+    "  Watson et al.: On the Importance of Difficulty Calibration in Membership Inference Attacks, 2022, "
+    "https://arxiv.org/abs/2111.08440"
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps([dataclasses.asdict(attack) for attack in found], indent=1))
     else:
-        print("\n\n".join(render(attack) for attack in found))
+        print("\n\n".join([*(render(attack) for attack in found), CALIBRATION]))
 
 
 def facts() -> list[AttackFacts]:

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mia_viz.analysis import Plan
-    from mia_viz.targets.pixel import PixelTarget
     from mia_viz.targets.target import Target
 
 DEFAULT_TARGET = "brain-a"
-PRECISIONS = ("float32", "bfloat16", "float16")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -44,18 +43,37 @@ def whole_number(low: int) -> Callable[[str], int]:
     return convert
 
 
+def finite_number(text: str) -> float:
+    """An argparse type: a number that is neither infinite nor no number at all."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"needs a number, not {text!r}")
+    return value
+
+
 def add_target(parser: argparse.ArgumentParser, precision: bool = True) -> None:
-    """--target, --device and --precision."""
+    """--target, --lora, --guidance, --device and --precision."""
     parser.add_argument(
         "--target",
         default=DEFAULT_TARGET,
         metavar="MODEL",
-        help="bundled name, diffusers folder or published checkpoint (default: %(default)s)",
+        help="bundled name, diffusers folder, safetensors or published checkpoint, or hub id (default: %(default)s)",
+    )
+    parser.add_argument("--lora", metavar="FILE", help="LoRA weights (safetensors) to put on top of the model")
+    parser.add_argument(
+        "--guidance",
+        type=finite_number,
+        default=1.0,
+        metavar="SCALE",
+        help="ask with classifier-free guidance of this scale, at twice the cost (default: 1, none)",
     )
     parser.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto", help="default: auto")
     if precision:
         parser.add_argument(
-            "--precision", choices=PRECISIONS, default="float32", help="of the network (default: %(default)s)"
+            "--precision", choices=PRECISIONS, default="auto", help="of the network (default: %(default)s)"
         )
 
 
@@ -69,7 +87,7 @@ def add_attacks(parser: argparse.ArgumentParser, default: str) -> None:
         action="append",
         default=[],
         metavar="ATTACK.NAME=VALUE",
-        help="change a parameter, such as drc.ratio=0.3; may be repeated",
+        help="change a parameter, such as drc.ratio=0.3 (levels also as loss.t=abar:0.66); may be repeated",
     )
     parser.add_argument(
         "--filter",
@@ -78,7 +96,9 @@ def add_attacks(parser: argparse.ArgumentParser, default: str) -> None:
     )
 
 
-def open_target(where: str, device: str = "auto", precision: str = "float32") -> PixelTarget:
+def open_target(
+    where: str, device: str = "auto", precision: str = "auto", lora: str | None = None, guidance: float = 1.0
+) -> Target:
     """The target of the flags. Raises ValueError with one sentence."""
     from diffusers.utils import logging
 
@@ -90,7 +110,12 @@ def open_target(where: str, device: str = "auto", precision: str = "float32") ->
     chosen = engine.pick_device(device)
     if precision == "float16" and chosen == "cpu":
         raise ValueError("float16 needs a CUDA device; use bfloat16 or float32 on the CPU.")
-    return bundled.open_target(where, chosen, precision)
+    return bundled.open_target(where, chosen, precision, lora, guidance)
+
+
+def target_of(arguments: argparse.Namespace) -> Target:
+    """The target of --target, --device, --precision, --lora and --guidance. Raises ValueError with one sentence."""
+    return open_target(arguments.target, arguments.device, arguments.precision, arguments.lora, arguments.guidance)
 
 
 def settings_by_attack(texts: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -105,8 +130,17 @@ def settings_by_attack(texts: Sequence[str]) -> dict[str, dict[str, str]]:
     return found
 
 
-def choose(attack_list: str, settings: Sequence[str], filter_text: str, target: Target) -> Choice:
-    """The plans of the flags. Raises ValueError for unknown names and a named attack that cannot be used."""
+def choose(
+    attack_list: str,
+    settings: Sequence[str],
+    filter_text: str,
+    target: Target,
+    captions: Sequence[str] | None = None,
+) -> Choice:
+    """The plans of the flags. Raises ValueError for unknown names and a named attack that cannot be used.
+
+    captions: of the pictures, for attacks that need them; None for none.
+    """
     from mia_viz.analysis import plan
     from mia_viz.attacks import names
     from mia_viz.frequency import Filter
@@ -117,13 +151,14 @@ def choose(attack_list: str, settings: Sequence[str], filter_text: str, target: 
     if not wanted:
         raise ValueError("No attack was named; choose some, or all of them with --attack all.")
     chosen_filter, by_attack = Filter.parse(filter_text), settings_by_attack(settings)
-    plans = [plan(name, by_attack.get(name), chosen_filter) for name in wanted]
+    levels = {name: level_settings(by_attack.get(name, {}), target) for name in wanted}
+    plans = [plan(name, levels[name], chosen_filter) for name in wanted]
     for name in by_attack:
         if name not in wanted:
             raise ValueError(f'A setting was given for "{name}", which is not among the attacks run.')
     usable, skipped = [], []
     for chosen in plans:
-        reason = _unusable(chosen, target)
+        reason = unusable(chosen, target, captions or [""])
         if reason and not everything:
             raise ValueError(f"{chosen.attack.name}: {reason}")
         if reason:
@@ -133,12 +168,31 @@ def choose(attack_list: str, settings: Sequence[str], filter_text: str, target: 
     return Choice(tuple(usable), tuple(skipped))
 
 
-def _unusable(chosen: Plan, target: Target) -> str:
+def level_settings(settings: dict[str, str], target: Target) -> dict[str, str]:
+    """Settings with "abar:0.66" replaced by the level of that share of signal power under the target's schedule.
+
+    So that an attack can be asked at matched noise on models of different schedules. Raises ValueError.
+    """
+    found = dict(settings)
+    for name, text in settings.items():
+        if text.startswith("abar:"):
+            try:
+                found[name] = str(target.schedule.level_of_abar(float(text.removeprefix("abar:"))))
+            except ValueError:
+                raise ValueError(
+                    f'{name} needs a level, or abar: and a number between 0 and 1, not "{text}".'
+                ) from None
+    return found
+
+
+def unusable(chosen: Plan, target: Target, captions: Sequence[str]) -> str:
     """Why a plan cannot be run on a target; empty when it can, as far as can be said before running it."""
-    levels = [chosen.params.as_dict().get(name, 0) for name in ("t", "t_max", "start")]
+    from mia_viz.attacks.attack import refusal
+
+    levels = [chosen.params.as_dict().get(name, 0) for name in ("t", "t_max", "start", "total")]
     if max(levels) >= target.schedule.steps:
         return f"it asks about noise level {max(levels)}, and this model has {target.schedule.steps}."
-    return chosen.attack.unusable(target)
+    return refusal(chosen.attack, target, captions)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:

@@ -17,6 +17,9 @@ from mia_viz.reference import Reference
 from mia_viz.targets import bundled
 from mia_viz.targets.target import Target
 
+WITHOUT = {"zero": "eps_hat = 0", "noise": "eps_hat = fresh noise"}
+WHITE_NOISE, ROUND_TRIP = "white noise instead of the model", "encoder and decoder only"
+
 
 def gather(
     target: Target, table: Reference, plans: Sequence[Plan], pictures: KnownPictures | None, live: bool
@@ -30,7 +33,8 @@ def gather(
         return tuple(found), ("Controls that need the pictures were left out: only scores are stored.",)
     test = pictures.split == "test"
     found += _without_model(target, plans, pictures, test)
-    remarks = []
+    found += _of_structure(target, plans, pictures, test)
+    remarks = structure_remarks(table, plans, found)
     twin, ages = bundled.twin_of(target.name), _earlier_ages(target.name)
     if twin is None:
         remarks.append("There is no twin of this model, so the wrong-model control is missing.")
@@ -66,14 +70,38 @@ def _without_model(target: Target, plans: Sequence[Plan], pictures: KnownPicture
             name = chosen.key
             report, told = reporter(f"{blind.name} {name}"), pictures.chosen_captions(test)
             columns = reference.build(blind, tested, [chosen], blank, report, told).columns
-            kind = "eps_hat = 0" if answer == "zero" else "eps_hat = fresh noise"
-            found.append(Control(kind, name, _interval(columns[name].score, member)))
+            found.append(Control(WITHOUT[answer], name, _interval(columns[name].score, member)))
     for kind, score in (
         ("no model: little fine detail", controls.fine_detail(tested)),
         ("no model: small file", controls.file_size(pictures.byte_size[test])),
     ):
         found.append(Control(kind, "", _interval(score, member)))
     return found
+
+
+def _of_structure(target: Target, plans: Sequence[Plan], pictures: KnownPictures, test: np.ndarray) -> list[Control]:
+    """SMIA with white noise instead of the inversion, and with neither; the latter says nothing on pixel models."""
+    tested, member, found = pictures.pictures[test], pictures.member[test], []
+    for chosen in _of_smia(plans):
+        levels = {WHITE_NOISE: chosen.params.total} | ({} if target.space == "pixel" else {ROUND_TRIP: None})
+        for kind, total in levels.items():
+            score = controls.structure_kept(target, tested, chosen.params.window, total)
+            found.append(Control(kind, chosen.key, _interval(score, member)))
+    return found
+
+
+def structure_remarks(table: Reference, plans: Sequence[Plan], found: Sequence[Control]) -> list[str]:
+    """A sentence on every plan of SMIA: whether its controls without the model explain its score."""
+    remarks, kinds = [], (*WITHOUT.values(), WHITE_NOISE, ROUND_TRIP)
+    for chosen in _of_smia(plans):
+        own = auc_interval(split_scores(table, chosen.key, "test"))
+        others = {c.kind: c.auc for c in found if c.attack == chosen.key and c.kind in kinds}
+        remarks.append(f"{chosen.key}: {controls.structure_alone(own, others)}")
+    return remarks
+
+
+def _of_smia(plans: Sequence[Plan]) -> list[Plan]:
+    return [chosen for chosen in plans if chosen.attack.name == "smia"]
 
 
 def _interval(score: np.ndarray, member: np.ndarray):

@@ -9,12 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mia_viz.commands.common import add_attacks, add_target, choose, open_target, reporter
+from mia_viz.commands.calibrate import add_calibrate, calibrated_name, open_second
+from mia_viz.commands.captions import add_captions, asked_for, caption_remarks, captions_of, of_population
+from mia_viz.commands.common import add_attacks, add_target, choose, reporter, target_of
 from mia_viz.commands.reference import share
 
 if TYPE_CHECKING:
+    from mia_viz.agreement import Agreement
     from mia_viz.analysis import Plan
+    from mia_viz.bands import BandChoice
     from mia_viz.commands.common import Choice
+    from mia_viz.commands.distorted import Distorted
     from mia_viz.commands.known import KnownPictures
     from mia_viz.controls import Control
     from mia_viz.evaluation import Interval, Metrics, Scores
@@ -28,19 +33,30 @@ STORED = Path("stored")
 
 @dataclass(frozen=True)
 class Line:
-    """One attack's line of the table; ms: wall milliseconds per picture, None where nothing was run."""
+    """One attack's line of the table.
+
+    ms: wall milliseconds per picture, None where nothing was run. less: the model whose score was subtracted, if any.
+    """
 
     plan: Plan
     metrics: Metrics
     nfe: float
     ms: float | None
+    less: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the table calls it."""
+        return calibrated_name(self.plan.key, self.less) if self.less else self.plan.key
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """Everything the command found out.
 
-    differences: of AUC, paired over pictures, by what is compared (see `differences`).
+    differences: of AUC, paired over pictures, by what is compared (see `differences`). agreements: the agree number of
+    restoring attacks. bands: chosen on the calibration split, where asked for. distorted: AUC on distorted test
+    pictures. captions: the kind the pictures were shown with, "" for a model that takes none.
     """
 
     target: str
@@ -49,6 +65,10 @@ class Evaluation:
     differences: Mapping[str, Interval]
     controls: tuple[Control, ...]
     remarks: tuple[str, ...]
+    agreements: tuple[Agreement, ...] = ()
+    bands: tuple[BandChoice, ...] = ()
+    distorted: tuple[Distorted, ...] = ()
+    captions: str = ""
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -66,6 +86,19 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--members", type=Path, metavar="DIR", help="for a model of your own")
     parser.add_argument("--holdouts", type=Path, metavar="DIR", help="for a model of your own")
     parser.add_argument("--test-share", type=share, default=0.7, help="of your own pictures (default: 0.7)")
+    add_captions(parser)
+    parser.add_argument(
+        "--distort",
+        default="",
+        metavar="NAME[=AMOUNT][,...]",
+        help="ask also about distorted test pictures: salt-and-pepper, rotation, saturation, brightness",
+    )
+    add_calibrate(parser)
+    parser.add_argument(
+        "--choose-band",
+        action="store_true",
+        help="choose a frequency band for loss, secmi, pia and fcre v3 on the calibration pictures and test it",
+    )
     parser.add_argument("--controls", choices=("all", "none"), default="all", help="default: all")
     parser.add_argument("--out", type=Path, default=Path("evaluation"), metavar="DIR", help="default: %(default)s")
     parser.set_defaults(run=run)
@@ -83,38 +116,57 @@ def run(arguments: argparse.Namespace) -> None:
 
 def evaluate(arguments: argparse.Namespace) -> Evaluation:
     """Scores, metrics and controls of the flags. Raises ValueError with a sentence."""
+    from mia_viz.commands import distorted, robust_clid
+    from mia_viz.commands.calibrate import calibrated_part
     from mia_viz.commands.controls import gather
+    from mia_viz.commands.stored_evidence import agreements, band_choices, check_bands
 
-    target = open_target(arguments.target, arguments.device, arguments.precision)
+    target = target_of(arguments)
+    other = open_second(arguments, target)
     stored = None if arguments.from_reference is None else stored_reference(arguments.from_reference, target)
-    choice = choice_of(arguments, target, stored)
+    distortions = distorted.parse(arguments.distort)
     pictures = pictures_of(arguments, target, stored)
-    if stored is None:
-        table, ms = measured(target, pictures, choice.plans)
-    else:
-        table, ms = only(stored, choice.plans), {}
-    lines = tuple(line(table, chosen, ms.get(chosen.key)) for chosen in choice.plans)
+    choice = choice_of(arguments, target, stored, pictures)
+    asked, combined = robust_clid.parts(choice.plans), robust_clid.wanted(choice.plans)
+    if arguments.choose_band:
+        check_bands(choice.plans)
+    table, ms = measured(target, pictures, asked) if stored is None else (only(stored, asked), {})
+    table, plans = robust_clid.combined(table, combined), (*asked, *combined)
+    lines = [line(table, chosen, ms.get(chosen.key)) for chosen in plans]
+    more = calibrated_part(arguments, target, other, table, ms, asked, pictures)
+    agreed, unknown = agreements(table, asked)
+    bands = band_choices(table, asked, *target.shape[1:]) if arguments.choose_band else ()
     controls, remarks = (), ()
     if arguments.controls == "all":
-        controls, remarks = gather(target, table, choice.plans, pictures, live=stored is None)
+        controls, remarks = gather(target, table, asked, pictures, live=stored is None)
+    changed = distorted.evaluate(target, table, asked, pictures, distortions)
     return Evaluation(
         target.name,
         target.weights_sha256,
-        lines,
-        differences(table, choice.plans),
+        (*lines, *more.lines),
+        {**differences(table, plans), **more.differences},
         controls,
-        (*choice.skipped, *remarks),
+        (*choice.skipped, *caption_remarks(table), *more.remarks, *unknown, *remarks),
+        agreed,
+        bands,
+        changed,
+        captions_of(table),
     )
 
 
-def choice_of(arguments: argparse.Namespace, target: Target, stored: Reference | None) -> Choice:
+def choice_of(
+    arguments: argparse.Namespace, target: Target, stored: Reference | None, pictures: KnownPictures | None
+) -> Choice:
     """The plans of the flags; every stored one where a reference is used and no attack is named."""
     from mia_viz.commands.common import Choice
     from mia_viz.reference import plans_of
 
     if stored is not None and not arguments.attack:
         return Choice(tuple(plans_of(stored)))
-    return choose(arguments.attack or LIVE_ATTACKS, arguments.set, arguments.filter, target)
+    captions = pictures.captions if pictures is not None else None
+    if stored is not None and captions_of(stored) == "given":
+        captions = ["stored"]  # the captions are not kept, and nobody is asked under them again
+    return choose(arguments.attack or LIVE_ATTACKS, arguments.set, arguments.filter, target, captions)
 
 
 def stored_reference(file: Path, target: Target) -> Reference:
@@ -145,15 +197,21 @@ def pictures_of(arguments: argparse.Namespace, target: Target, stored: Reference
         raise ValueError("--members and --holdouts belong together.")
     if arguments.members is not None and stored is not None:
         raise ValueError("--from-reference uses stored scores; leave --members and --holdouts out.")
+    if arguments.captions is not None and stored is not None:
+        raise ValueError("--from-reference uses stored scores with the captions they had; leave --captions out.")
     if arguments.members is not None:
-        return own_pictures(target, arguments.members, arguments.holdouts, "exact", arguments.test_share)
+        told = asked_for(arguments.captions, target)
+        return own_pictures(target, arguments.members, arguments.holdouts, "exact", arguments.test_share, told)
     if stored is not None and bundled.population_of(target.name) is None:
         return None
-    return bundled_pictures(target)
+    found = bundled_pictures(target)
+    return replace(found, captions=of_population(found, arguments.captions, target))
 
 
-def measured(target: Target, pictures: KnownPictures, plans: Sequence[Plan]) -> tuple[Reference, dict[str, float]]:
-    """All plans run on all pictures, and wall milliseconds per picture by attack."""
+def measured(
+    target: Target, pictures: KnownPictures, plans: Sequence[Plan], what: str = ""
+) -> tuple[Reference, dict[str, float]]:
+    """All plans run on all pictures, and wall milliseconds per picture by attack. what: said while it runs."""
     from mia_viz import reference
 
     found, ms = pictures.blank_reference(target), {}
@@ -161,7 +219,7 @@ def measured(target: Target, pictures: KnownPictures, plans: Sequence[Plan]) -> 
         name = chosen.key
         start = time.perf_counter()
         found = reference.build(
-            target, pictures.pictures, [chosen], found, reporter(f"{target.name} {name}"), pictures.captions
+            target, pictures.pictures, [chosen], found, reporter(f"{target.name} {what}{name}"), pictures.captions
         )
         ms[name] = 1000 * (time.perf_counter() - start) / len(pictures.names)
     return found, ms

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mia_viz.commands.captions import of_files
 from mia_viz.commands.score import prepare_file
 
 if TYPE_CHECKING:
@@ -45,10 +46,11 @@ class KnownPictures:
         return [caption for caption, wanted in zip(self.captions, rows, strict=True) if wanted]
 
     def blank_reference(self, target: Target) -> Reference:
-        """A reference of these pictures without any column yet."""
-        from mia_viz.reference import Reference
+        """A reference of these pictures with their features, without any column yet."""
+        from mia_viz.reference import Reference, with_features
 
-        return Reference(target.name, target.weights_sha256, self.sha256, self.names, self.member, self.split, {})
+        facts = Reference(target.name, target.weights_sha256, self.sha256, self.names, self.member, self.split, {})
+        return with_features(facts, self.pictures.numpy())
 
 
 def bundled_pictures(target: Target, splits: Sequence[str] = ("calibration", "test")) -> KnownPictures:
@@ -71,20 +73,27 @@ def bundled_pictures(target: Target, splits: Sequence[str] = ("calibration", "te
     files = [population.path(i) for i, _ in indices]
     group = np.array([population.group[i] for i, _ in indices])
     found = _collect(target, files, group == own, np.array([s for _, s in indices]), group == twin)
-    if population.captions is None:
+    if population.captions is None or not target.takes:
         return found
     return replace(found, captions=tuple(population.captions[i] for i, _ in indices))
 
 
 def own_pictures(
-    target: Target, members: Path, holdouts: Path | None, prepare: str, test_share: float
+    target: Target,
+    members: Path | None,
+    holdouts: Path | None,
+    prepare: str,
+    test_share: float,
+    captions: Mapping[str, str] | None = None,
 ) -> KnownPictures:
     """Pictures of two folders; about `test_share` of them, chosen by their content, form the test split.
 
-    Raises ValueError when a folder is missing or empty, when a picture cannot be used, or when one is in
-    both.
+    captions: by file name, for a model that takes them; empty ones without. Raises ValueError when a folder is missing
+    or empty, when a picture cannot be used, or when one is in both.
     """
-    inside = picture_files(members)
+    if members is None and holdouts is None:
+        raise ValueError("Give --members, --holdouts, or both.")
+    inside = [] if members is None else picture_files(members)
     outside = [] if holdouts is None else picture_files(holdouts)
     member = np.arange(len(inside) + len(outside)) < len(inside)
     split = np.full(len(member), "calibration")
@@ -95,7 +104,8 @@ def own_pictures(
     if shared:
         raise ValueError("A picture is among the members and the hold-outs; every one must be in one folder only.")
     place = np.array([int(sha256[:8], 16) / 2**32 for sha256 in found.sha256])
-    return replace(found, split=np.where(place < test_share, "test", "calibration"))
+    told = of_files([*inside, *outside], captions or {}) if target.takes else None
+    return replace(found, split=np.where(place < test_share, "test", "calibration"), captions=told)
 
 
 def picture_files(folder: Path) -> list[Path]:

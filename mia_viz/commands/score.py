@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mia_viz import __version__
+from mia_viz.commands.calibrate import add_calibrate, open_second
+from mia_viz.commands.captions import add_captions, of_score
 from mia_viz.commands.common import (
     Choice,
     add_attacks,
     add_target,
     check_writable,
     choose,
-    open_target,
     short,
     table,
+    target_of,
     whole_number,
     write_json,
 )
@@ -39,7 +41,8 @@ class Subject:
     """One picture ready for a target.
 
     values: (C, H, W) float32 in [-1, 1]. file_sha256: of the file's bytes. pixels_sha256: of the values, the
-    picture's identity in references. key: its name in the noise generator, None for its content.
+    picture's identity in references. key: its name in the noise generator, None for its content. caption: told to a
+    model that takes one.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Subject:
     pixels_sha256: str
     notes: tuple[str, ...]
     key: int | None = None
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Row:
     score: larger = more member-like. raw: the published statistic. Either is None where it is not finite.
     nfe: evaluations per picture that this attack added, so that the attacks of a run add up to what was asked;
     answers an earlier attack has paid for are free. seconds: wall time per picture. p_value: None where no
-    reference fits.
+    reference fits. caption: what the model was told, "" for an empty one, None for a model that is told nothing.
     """
 
     image: str
@@ -74,6 +78,7 @@ class Row:
     notes: tuple[str, ...]
     seed: int
     version: str = __version__
+    caption: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The row under its documented keys."""
@@ -99,6 +104,14 @@ def add(commands: argparse._SubParsersAction) -> None:
         default="exact",
         help="what may be done to a picture of another size or depth (default: nothing, %(default)s)",
     )
+    parser.add_argument(
+        "--caption",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="of the picture, for text-to-image models; one for all, or repeated for each; default: none",
+    )
+    add_captions(parser)
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of the noise (default: 0)")
     parser.add_argument(
         "--noise-key",
@@ -112,19 +125,29 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="FILE",
         help="a reference you built in the same precision for p-values",
     )
+    add_calibrate(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write a list of results")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
+    from mia_viz.commands.score_calibrated import with_calibrated
+
     check_writable(arguments.json)
-    target = open_target(arguments.target, arguments.device, arguments.precision)
-    choice = choose(arguments.attack, arguments.set, arguments.filter, target)
-    subjects = [prepare_file(file, target, arguments.prepare) for file in arguments.images]
+    target = target_of(arguments)
+    other = open_second(arguments, target)
+    captions = of_score(arguments.caption, arguments.captions, arguments.images, target)
+    choice = choose(arguments.attack, arguments.set, arguments.filter, target, captions)
+    subjects = [
+        replace(prepare_file(file, target, arguments.prepare), caption=caption)
+        for file, caption in zip(arguments.images, captions, strict=True)
+    ]
     if arguments.noise_key == "position":
         subjects = [replace(subject, key=place) for place, subject in enumerate(subjects)]
     known = known_pictures(arguments, target)
     rows = score(target, subjects, choice.plans, arguments.seed, known)
+    if other is not None:
+        rows, choice = with_calibrated(arguments, other, subjects, choice, rows, known)
     if arguments.json is not None:
         write_json(arguments.json, [row.as_json() for row in rows])
     print(render(rows, choice, known))
@@ -158,8 +181,8 @@ def known_pictures(arguments: argparse.Namespace, target: Target) -> Known:
         return Known(None, "the reference belongs to other weights")
     if arguments.seed != 0 or arguments.noise_key != "content":
         return Known(None, "references are computed with seed 0 and noise named by content")
-    if arguments.reference is None and arguments.precision != "float32":
-        return Known(None, "the reference was computed in float32")
+    if arguments.reference is None and (target.precision != "float32" or arguments.guidance != 1):
+        return Known(None, "the reference was computed in float32 and without guidance")
     return Known(found)
 
 
@@ -175,7 +198,7 @@ def score(target: Target, subjects: Sequence[Subject], plans: Sequence[Plan], se
         pictures = to_pictures(batch)
         by_content = image_keys(pictures)
         keys = [k if s.key is None else s.key for s, k in zip(batch, by_content, strict=True)]
-        probe = Probe.of(target, pictures, keys, seed=seed)
+        probe = Probe.of(target, pictures, keys, seed=seed, captions=[s.caption for s in batch])
         columns = []
         for chosen in plans:
             result = run_plan(probe, chosen)
@@ -197,9 +220,12 @@ def _row(
     seed: int,
     known: Known,
 ) -> Row:
+    from mia_viz.reference import captions_kind
+
     chosen = result.plan
     value, raw = (number if math.isfinite(number) else None for number in numbers)
-    notes = subject.notes
+    told = captions_kind(target, [subject.caption])
+    notes = (*subject.notes, *caption_notes(chosen, told, known))
     if value is None:
         notes = (*notes, "The attack gives no finite number for this picture.")
     return Row(
@@ -212,18 +238,27 @@ def _row(
         raw=raw,
         nfe=result.nfe,
         seconds=seconds,
-        p_value=p_value(value, chosen, subject.pixels_sha256, known),
+        p_value=p_value(value, chosen, told, subject.pixels_sha256, known),
         target=target.name,
         notes=notes,
         seed=seed,
+        caption=subject.caption if target.takes else None,
     )
 
 
-def p_value(value: float | None, chosen: Plan, pixels_sha256: str, known: Known) -> float | None:
+def caption_notes(chosen: Plan, told: str, known: Known) -> tuple[str, ...]:
+    """What has to be said about the caption: that it was empty, and that the reference had others."""
+    notes = ("No caption or class was given, so the model was asked under an empty one.",) if told == "empty" else ()
+    if known.reference is not None and known.reference.fits(chosen) and not known.reference.fits(chosen, told):
+        notes += ("No p-value: the reference was computed with captions of another kind (given, or empty).",)
+    return notes
+
+
+def p_value(value: float | None, chosen: Plan, told: str, pixels_sha256: str, known: Known) -> float | None:
     """Share of never-trained pictures that score at least this high, counting this one; None without any."""
     from mia_viz.verdict import judge
 
-    if value is None or known.reference is None or not known.reference.fits(chosen):
+    if value is None or known.reference is None or not known.reference.fits(chosen, told):
         return None
     # A picture is never part of its own reference.
     holdouts = known.reference.scores(chosen.key, False, without=(pixels_sha256,))

@@ -85,11 +85,11 @@ class PixelTarget(Target):
         return noise_from_prediction(output, x_t, self.prediction, alpha, sigma)
 
 
-def read_json(file: Path, what: str) -> dict:
-    """A JSON object of at most 1 MB. Raises TargetError with a sentence."""
+def read_json(file: Path, what: str, most: int = 1_000_000) -> dict:
+    """A JSON object of at most `most` bytes. Raises TargetError with a sentence."""
     if not file.is_file():
         raise TargetError(f"The model folder has no {what} ({file.name} is missing).")
-    if file.stat().st_size > 1_000_000:
+    if file.stat().st_size > most:
         raise TargetError(f"The model's {what} is too large to be a configuration file.")
     try:
         data = json.loads(file.read_text(encoding="utf-8"))

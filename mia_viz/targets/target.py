@@ -64,7 +64,7 @@ class Target(ABC):
         name: short identifier. shape: (C, H, W) of x_0. schedule: gains of the trained levels.
         card: facts for people. space: "pixel" or "latent". takes: what the network is told beside the picture:
         "" (nothing), "caption" or "class". x0_range: bounds of every value of x_0, None where there are none.
-        passes: network passes per question (2 under classifier-free guidance).
+        passes: network passes per question (2 under classifier-free guidance). precision: of the network.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Target(ABC):
     takes: str = ""
     x0_range: tuple[float, float] | None = (-1.0, 1.0)
     passes: int = 1
+    precision: str = "float32"
 
     @property
     def picture_shape(self) -> tuple[int, int, int]:
@@ -128,7 +129,7 @@ class Wrapper(Target):
 
     def __init__(self, inner: Target) -> None:
         self.inner = inner
-        for name in ("name", "shape", "schedule", "card", "space", "takes", "x0_range", "passes"):
+        for name in ("name", "shape", "schedule", "card", "space", "takes", "x0_range", "passes", "precision"):
             setattr(self, name, getattr(inner, name))
 
     @property
@@ -159,6 +160,7 @@ def noise_from_prediction(
     """Predicted noise from a network output of the given kind.
 
     epsilon: the output itself. v_prediction: eps = alpha v + sigma x_t. sample: eps = (x_t - alpha x0) / sigma.
+    velocity (rectified flow, v = eps - x0 and alpha = 1 - sigma): eps = x_t + alpha v.
     Raises TargetError for any other kind.
     """
     if kind == "epsilon":
@@ -167,4 +169,6 @@ def noise_from_prediction(
         return alpha * output + sigma * x_t
     if kind == "sample":
         return (x_t - alpha * output) / sigma
+    if kind == "velocity":
+        return x_t + alpha * output
     raise TargetError(f'This model predicts "{kind}", which MIA-Viz does not know.')

@@ -1,49 +1,47 @@
-"""Beside the walk: every method on the current picture, and how well each works on this model."""
+"""Beside the walk: every method on the current picture, what each needs, and how well each works on this model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from html import escape
 
 import gradio as gr
-import numpy as np
-import plotly.graph_objects as go
 
 from mia_viz import engine
 from mia_viz.case import Finding
-from mia_viz.figures.palette import waiting
-from mia_viz.figures.roc import Curve, log_roc
-from mia_viz.ui import worker
-from mia_viz.ui.choose import Picked
-from mia_viz.ui.parts import data_table, error_panel, progress_bar, status
+from mia_viz.targets import bundled
+from mia_viz.ui import quality, worker
+from mia_viz.ui.asking import MODEL, buttons, stopped
+from mia_viz.ui.choose import chosen_tile
+from mia_viz.ui.parts import Link, data_table, failure, progress_bar, status
+from mia_viz.ui.pick import Picked
 
-CURVES = 7
-QUALITY = (
-    "method and settings",
-    "AUC [95 %]",
-    "found at 1 % false alarms",
-    "found with a threshold fixed before for 5 %",
-    "false alarms it then raised",
-    "questions",
-)
+ACCESS = {
+    "black-box": "a service that varies pictures (black-box)",
+    "grey-box": "the model's answers (grey-box)",
+    "white-box": "the model's weights (white-box)",
+}
+SLOW = 100
+"""Questions from which a method is not asked unless it is chosen."""
 
 
 @dataclass(frozen=True)
 class Methods:
     """Components of the page."""
 
+    subject: gr.HTML
     picker: gr.CheckboxGroup
     ask: gr.Button
     stop: gr.Button
     status: gr.HTML
     table: gr.HTML
-    roc: gr.Plot
-    metrics: gr.HTML
+    needs: gr.HTML
+    quality: quality.Quality
 
 
-def table(findings: list[Finding]) -> str:
-    """What every method said about the picture."""
+def table(findings: list[Finding], about: str = "") -> str:
+    """What every method said; about: which picture and model, as HTML."""
     if not findings:
         return "<p>Nothing asked yet.</p>"
     rows = [(f.title, f"{f.raw:.5g}", _p(f), f"{f.nfe:g}", f"{f.seconds:.2f} s") for f in findings]
@@ -52,7 +50,7 @@ def table(findings: list[Finding]) -> str:
         "Methods share answers: a question already put to the model is not asked again. The share of never-seen "
         "pictures is each method's own; picking the best one afterwards would mislead."
     )
-    return data_table(heads, rows) + f'<p class="mv-note">{note}</p>'
+    return f"<p>{about}</p>{data_table(heads, rows)}<p class='mv-note'>{note}</p>"
 
 
 def _p(finding: Finding) -> str:
@@ -60,119 +58,110 @@ def _p(finding: Finding) -> str:
     return "no reference" if verdict is None else f"{verdict.at_least} of {verdict.n} ({verdict.zone})"
 
 
-@lru_cache(maxsize=16)
-def quality(target: str) -> tuple[go.Figure, str]:
-    """ROC curves and metrics of every stored method on the test pictures of a target."""
-    from mia_viz import evaluation
+def about(picked: Picked, target: str) -> str:
+    """Which picture is asked about and which model is asked."""
+    return f"<b>{escape(picked.name)}</b>, asked of <b>{escape(bundled.manifest(target)['title'])}</b>"
 
-    known = engine.reference(target)
-    if known is None:
-        return waiting("nothing measured"), "<p>No pictures of known membership were measured for this model.</p>"
-    measured = []
-    for key in known.columns:
-        splits = {}
-        for split in ("test", "calibration"):
-            splits[split] = evaluation.Scores(*(known.scores(key, member, split) for member in (True, False)))
-        measured.append((key, splits["test"], evaluation.measure(splits["test"], splits["calibration"])))
-    # Perfect curves would lie on top of one another along the upper edge, so the first stands for all of them.
-    perfect = [m for m in measured if m[2].auc.value > 0.9995][:1]
-    shown = perfect + sorted((m for m in measured if m[2].auc.value <= 0.9995), key=lambda m: -m[2].auc.value)
-    shown = shown[:CURVES]
-    smallest = 1 / len(shown[0][1].holdouts)
-    curves = [_curve(evaluation, key, scores, smallest) for key, scores, _ in shown]
-    rows = [
-        (key, str(m.auc), _share(m.tpr_1), _share(m.tpr_at_5), _share(m.fpr_at_5), f"{known.columns[key].nfe:g}")
-        for key, _, m in measured
-    ]
-    first = measured[0][2]
-    words = (
-        f"<p>Measured on {first.members} pictures it was trained on and {first.holdouts} it never saw, none of them "
-        "used for any choice. An AUC of 1 separates them perfectly, 0.5 is guessing, and below 0.5 the published sign "
-        "is wrong on this model.</p>"
+
+def choices(target: str) -> list[tuple[str, str]]:
+    """Methods that can be used on a target as (words, name)."""
+    from mia_viz.attacks import get, names
+
+    usable = [get(name) for name in names() if not _refusal(get(name), target)]
+    return [(f"{a.title} ({_questions(a.evaluations(a.Params()))})", a.name) for a in usable]
+
+
+def _refusal(attack, target: str) -> str:
+    """Why a method says nothing about a picture without a caption on a target; empty where it does."""
+    from mia_viz.attacks.attack import refusal
+
+    return refusal(attack, engine.opened(target), ("",))
+
+
+def _questions(count: int) -> str:
+    return f"{count} question{'s' if count != 1 else ''}"
+
+
+def chosen_first(target: str) -> list[str]:
+    """The methods that are asked unless a visitor says otherwise: all but the slow ones."""
+    from mia_viz.attacks import get
+
+    known = [get(name) for _, name in choices(target)]
+    return [a.name for a in known if a.evaluations(a.Params()) < SLOW]
+
+
+def needs(target: str) -> str:
+    """Every method: its idea, what it costs, what it assumes, its paper, and why it cannot be used where it cannot."""
+    from mia_viz.attacks import get, names
+
+    rows = []
+    for name in names():
+        attack = get(name)
+        reason = _refusal(attack, target)
+        assumes = f"{ACCESS.get(attack.access, attack.access)}: {attack.assumes}"
+        cost, paper = str(attack.evaluations(attack.Params())), Link(attack.paper, attack.url)
+        rows.append((attack.title, attack.idea, cost, reason or assumes, paper))
+    heads = ("method", "idea", "questions", "what it needs", "paper")
+    return (
+        "<details><summary>What each method does, costs and assumes</summary>"
+        f"{data_table(heads, rows, wide=(1, 3, 4))}</details>"
     )
-    return log_roc(curves, smallest), words + data_table(QUALITY, rows)
-
-
-def _curve(evaluation, key: str, scores, smallest: float) -> Curve:
-    fpr = np.geomspace(smallest, 1, 40)
-    low, high = evaluation.roc_band(scores, fpr)
-    tpr = np.array([evaluation.rates(scores, evaluation.threshold_at(scores.holdouts, f))[0] for f in fpr])
-    return Curve(key, fpr, tpr, low, high)
-
-
-def _share(value: float | None) -> str:
-    return "n/a" if value is None else f"{100 * value:.0f} %"
 
 
 def build() -> Methods:
     """Lay out the page; the list of methods comes when the engine is loaded."""
     gr.HTML(
         '<p class="mv-lead">The walk uses four methods. Here is every method that can be used on this model, asked '
-        "about the picture you have chosen.</p>"
+        "about the picture you have chosen. A question is one run of the model's network.</p>"
     )
-    picker = gr.CheckboxGroup([], label="Methods, with what each costs and needs", elem_id="methods")
-    with gr.Row():
-        ask = gr.Button("Ask the chosen methods", variant="primary", elem_id="ask")
-        stop = gr.Button("Cancel", elem_id="stop", interactive=False)
-    status_view = gr.HTML(status(), elem_id="ask-status")
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=180):
+            subject = gr.HTML("", elem_id="methods-subject")
+        with gr.Column(scale=4, min_width=320):
+            picker = gr.CheckboxGroup([], label="Methods, with what each costs", elem_id="methods")
+            with gr.Row():
+                ask = gr.Button("Ask the chosen methods", variant="primary", elem_id="ask")
+                stop = gr.Button("Cancel", elem_id="stop", interactive=False)
+            status_view = gr.HTML(status(), elem_id="ask-status")
     table_view = gr.HTML(table([]), elem_id="findings")
-    gr.HTML("<h2>How well do the methods work on this model?</h2>")
-    roc_view = gr.Plot(waiting("one moment"), show_label=False, elem_id="roc")
-    metrics_view = gr.HTML("", elem_id="metrics")
-    return Methods(picker, ask, stop, status_view, table_view, roc_view, metrics_view)
-
-
-def choices() -> list[tuple[str, str]]:
-    """Methods as (words, name)."""
-    from mia_viz.attacks import get, names
-
-    attacks = [get(name) for name in names()]
-    costs = [a.evaluations(a.Params()) for a in attacks]
-    return [
-        (f"{a.title}: {n} question{'s' if n > 1 else ''}, {a.access}", a.name)
-        for a, n in zip(attacks, costs, strict=True)
-    ]
+    needs_view = gr.HTML("", elem_id="needs")
+    return Methods(subject, picker, ask, stop, status_view, table_view, needs_view, quality.build())
 
 
 def wire(page: Methods, tab: gr.Tab, picked: gr.State, target: gr.Radio) -> None:
     """Fill the page when it is opened; ask and stop."""
 
-    def opened(name: str) -> tuple:
-        known = choices()
-        everything = [value for _, value in known if value != "drc"]
-        return gr.CheckboxGroup(known, value=everything), *quality(name)
+    def opened(current: Picked, name: str) -> tuple:
+        picker = gr.CheckboxGroup(choices(name), value=chosen_first(name))
+        asked = f"<p>asked of <b>{escape(bundled.manifest(name)['title'])}</b></p>"
+        return chosen_tile(current) + asked, picker, needs(name), *quality.render(name)
 
     def ask(chosen: list[str], current: Picked, name: str) -> Iterator[tuple]:
-        findings: list[Finding] = []
-        yield progress_bar(0.0, 0.0), table(findings), *_buttons(True)
+        findings, words = [], f"About {about(current, name)}:"
+        yield progress_bar(0.0, 0.0), table(findings), *buttons(True)
 
         def job(progress, tell) -> None:
             engine.ask_bundled(name, current.prepared, chosen, progress, tell)
 
         try:
+            if not chosen:
+                raise ValueError("No method is chosen; tick at least one.")
             for update in worker.follow(job):
                 findings += [update.found] if update.found is not None else []
-                yield progress_bar(update.share, update.seconds), table(findings), *_buttons(True)
-            message = status(f"Done: {len(findings)} methods.")
-        except ValueError as error:
-            message = error_panel(error)
-        yield message, table(findings), *_buttons(False)
+                yield progress_bar(update.share, update.seconds), table(findings, words), *buttons(True)
+            message = status(f"Done: {len(findings)} method{'s' if len(findings) != 1 else ''}.")
+        except Exception as error:  # the last boundary before a visitor
+            message = failure(error)
+        yield message, table(findings, words), *buttons(False)
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    tab.select(opened, target, [page.picker, page.roc, page.metrics], **quiet)
+    filled = [page.subject, page.picker, page.needs, *page.quality.outputs]
+    tab.select(opened, [picked, target], filled, **quiet)
     outputs = [page.status, page.table, page.ask, page.stop]
-    running = page.ask.click(
-        ask, [page.picker, picked, target], outputs, concurrency_limit=1, concurrency_id="model", **quiet
-    )
-    page.stop.click(
-        lambda: (status("Stopped."), *_buttons(False)),
+    running = page.ask.click(ask, [page.picker, picked, target], outputs, **MODEL)
+    page.stop.click(None, None, None, cancels=[running], queue=False, api_visibility="private").then(
+        lambda: (stopped("Stopped. What was found is kept."), *buttons(False)),
         None,
         [page.status, page.ask, page.stop],
-        cancels=[running],
-        queue=False,
         api_visibility="private",
     )
-
-
-def _buttons(running: bool) -> tuple[gr.Button, gr.Button]:
-    return gr.Button(interactive=not running), gr.Button(interactive=running)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
 from html import escape
 
 
@@ -23,11 +25,36 @@ def error_panel(error: ValueError) -> str:
     return f'<div class="mv-status mv-error" role="alert">{escape(str(error))}</div>'
 
 
-def data_table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """A plain table that scrolls sideways on a phone; every cell is text."""
+def failure(error: Exception) -> str:
+    """What a visitor reads when a job fails: our own sentence where there is one; the rest goes to the log."""
+    if isinstance(error, ValueError):
+        return error_panel(error)
+    logging.getLogger(__name__).error("a job failed", exc_info=error)
+    return error_panel(ValueError("The model failed on this picture; try another picture or model."))
+
+
+@dataclass(frozen=True)
+class Link:
+    """A table cell that leads to another page."""
+
+    text: str
+    url: str
+
+
+def data_table(heads: tuple[str, ...], rows: list[tuple[str | Link, ...]], wide: tuple[int, ...] = ()) -> str:
+    """A plain table that scrolls sideways on a phone; columns in `wide` may wrap."""
     head = "".join(f"<th>{escape(text)}</th>" for text in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    marks = [' class="mv-wide"' if i in wide else "" for i in range(len(heads))]
+    body = "".join(
+        f"<tr>{''.join(f'<td{m}>{_cell(cell)}</td>' for m, cell in zip(marks, row, strict=True))}</tr>" for row in rows
+    )
     return (
         '<div class="mv-scroll" tabindex="0" role="region" aria-label="table"><table class="mv-table">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _cell(cell: str | Link) -> str:
+    if isinstance(cell, Link):
+        return f'<a href="{escape(cell.url)}" target="_blank" rel="noreferrer">{escape(cell.text)}</a>'
+    return escape(cell)

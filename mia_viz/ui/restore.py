@@ -17,6 +17,7 @@ TASKS = {
     "sr2": "made 2 times coarser",
     "sr4": "made 4 times coarser",
     "colour": "colour removed",
+    "denoise": "noise added",
 }
 DIFFERENCE_LIMIT = 1.0
 """Grey values run from -1 to 1; half of that range saturates the difference map."""
@@ -44,12 +45,23 @@ def labels(case: Case) -> list[str]:
     return [f"{k + 1}: {TASKS[name]}" for k, name in enumerate(case.restoration.labels)]
 
 
+def flat(case: Case, which: int) -> bool:
+    """Whether the hidden part holds one value only, so that no correlation with it is defined."""
+    hidden = np.broadcast_to(case.restoration.hidden[which] > 0, case.values.shape)
+    return not hidden.any() or bool(np.ptp(case.values[hidden]) < 1e-6)
+
+
+def likeness(case: Case, which: int) -> str:
+    """The likeness of one restoration, or why there is none."""
+    return "flat, no likeness" if flat(case, which) else f"likeness {case.restoration.likeness[which]:.2f}"
+
+
 def pair(case: Case, which: int) -> str:
     """Original and restored under one divider."""
     part = case.restoration
     if part is None:
         return WAITING
-    alt = f"original and restored picture, alike to {part.likeness[which]:.2f} in the hidden part"
+    alt = f"original and restored picture, {likeness(case, which)} in the hidden part"
     return images.compare(
         images.grey(case.values), images.grey(part.restored[which]), "original", "restored by the model", alt
     )
@@ -76,6 +88,11 @@ def trio(case: Case, which: int) -> str:
         f'<p class="mv-lead">Likeness in the hidden part: <b>{part.likeness[which]:.2f}</b> '
         "(1 = identical, 0 = unrelated; <i>Pearson correlation</i>).</p>"
     )
+    if flat(case, which):
+        words = (
+            '<p class="mv-lead">There was nothing to see in the hidden part, so it cannot be said how alike it came '
+            "back; it counts as 0.</p>"
+        )
     return words + images.strip(tiles) + scale
 
 
@@ -89,7 +106,7 @@ def gallery(case: Case) -> str:
             images.grey(part.restored[k]),
             TASKS[name].capitalize(),
             f"restoration {k + 1}",
-            f"likeness {part.likeness[k]:.2f}",
+            likeness(case, k),
         )
         for k, name in enumerate(part.labels)
     ]

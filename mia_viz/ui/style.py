@@ -27,7 +27,7 @@ THEME = gr.themes.Base(
 )
 
 CSS = """
-.gradio-container { max-width: 1180px !important; margin: 0 auto !important; }
+.gradio-container { max-width: 1180px !important; width: 100% !important; margin: 0 auto !important; }
 .mv-head h1 { font-size: 1.75rem; margin: 0 0 .2rem; }
 .mv-head p { margin: 0; max-width: 62ch; }
 #steps button[role=tab] { font-size: 1.02rem; }
@@ -35,6 +35,7 @@ CSS = """
 .mv-subject { margin: .2rem 0 0; font-size: .95rem; opacity: .9; }
 .mv-lead { max-width: 68ch; font-size: 1.05rem; }
 .mv-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(118px, 1fr)); gap: 14px; margin: .4rem 0; }
+.mv-strip.mv-three { max-width: 780px; }
 .mv-tile { margin: 0; min-width: 0; }
 .mv-px { width: 100%; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; border-radius: 6px;
   background: #000; display: block; }
@@ -64,11 +65,18 @@ CSS = """
 .mv-status { min-height: 1.6rem; }
 .mv-chosen { max-width: 170px; }
 .mv-error { border-left: 6px solid #b45309; padding: 6px 14px; }
-.mv-table { border-collapse: collapse; width: 100%; font-size: .93rem; }
+.mv-table { border-collapse: collapse; width: 100%; font-size: .93rem; border: 0 !important; }
+.mv-table tr { border: 0 !important; }
 .mv-table td, .mv-table th { text-align: left; padding: 5px 14px 5px 0 !important; border: 0 !important;
   border-bottom: 1px solid var(--border-color-primary) !important; white-space: nowrap; }
+.mv-table th { white-space: normal !important; vertical-align: bottom; min-width: 9ch; }
+.mv-table td.mv-wide { white-space: normal; min-width: 20ch; }
+.mv-table a { margin: 0 !important; padding: 0 !important; text-indent: 0; color: inherit !important; }
 .mv-scroll { overflow-x: auto; }
-#gallery .grid-wrap { max-height: none !important; overflow: visible !important; padding: 0 !important; }
+.mv-pad { width: 100%; max-width: 320px; aspect-ratio: 1; display: block; border-radius: 6px; background: #000;
+  border: 1px solid var(--border-color-primary); cursor: crosshair; touch-action: none; }
+#gallery .grid-wrap { max-height: none !important; min-height: 0 !important; height: auto !important;
+  overflow: visible !important; padding: 0 !important; }
 #gallery .grid-container { grid-template-columns: repeat(6, minmax(0, 1fr)) !important; gap: 8px !important; }
 #gallery .thumbnail-lg, #gallery .gallery-item, #gallery button {
   width: 100% !important; height: auto !important; aspect-ratio: 1; }

@@ -12,11 +12,13 @@ from mia_viz import engine
 from mia_viz.case import Case, Finding
 from mia_viz.figures.distributions import strip_plot
 from mia_viz.figures.palette import HOLDOUT, MEMBER, waiting
+from mia_viz.pictures.drawing import UNSEEN
 from mia_viz.targets import bundled
 from mia_viz.ui.parts import data_table, status
 from mia_viz.verdict import CAVEAT, SENTENCES
 
 ATTACKS = ("drc", "loss", "fcre", "noise_aggregation")
+DRAWN = " Strokes on a screen are not quite like scanned handwriting, so for a drawing the numbers are a rough guide."
 COLOURS = {"stands out": MEMBER, "inconclusive": "#8a8f98", "ordinary": HOLDOUT}
 
 
@@ -59,7 +61,7 @@ def answer(case: Case) -> str:
         f'<div class="mv-answer" style="--c:{COLOURS[verdict.zone]}"><h2>{SENTENCES[verdict.zone]}</h2>'
         f"<p>{escape(verdict.frequency)}</p>{members}"
         f'<p class="mv-note">All four methods together, by the average of their ranks (p = {verdict.p_value:.3f}). '
-        f"{CAVEAT}</p></div>"
+        f"{CAVEAT}{DRAWN if UNSEEN in case.notes else ''}</p></div>"
     )
 
 
@@ -103,6 +105,8 @@ def truth(case: Case, shown: bool, guess: str | None = None) -> str:
     fact = (
         "This picture <b>was</b> in the training set." if member else "This picture was <b>not</b> in the training set."
     )
+    if UNSEEN in case.notes:
+        fact = "You drew this picture here, so it was <b>not</b> in the training set of any model."
     if guess and not guess.startswith("I cannot"):
         right = guess.startswith("It was trained") == member
         fact += " You guessed right." if right else " You guessed otherwise."
@@ -112,7 +116,7 @@ def truth(case: Case, shown: bool, guess: str | None = None) -> str:
 def twin_button(case: Case):
     """The button that asks the twin, hidden where there is none."""
     twin = bundled.twin_of(case.target)
-    words = f"Ask the twin {twin} about the same picture" if twin else "No twin"
+    words = f"Ask the twin, {bundled.manifest(twin)['title']}, about the same picture" if twin else "No twin"
     return gr.Button(words, visible=twin is not None, elem_id="twin")
 
 

@@ -21,7 +21,7 @@ from mia_viz.targets.analytic import Memoriser, Population
 from mia_viz.targets.target import Card, Target
 
 LINEAR = Schedule.linear()
-GREY_BOX = [name for name in names() if get(name).access != "white-box"]
+GREY_BOX = [name for name in names() if get(name).access != "white-box" and not get(name).needs_caption]
 QUICK = {"drc": {"levels": "6", "resamplings": "2"}, "pfami": {"crops": "3"}}
 
 

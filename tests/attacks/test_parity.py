@@ -17,8 +17,8 @@ import torch
 
 from mia_viz.analysis import plan, run
 from mia_viz.diffusion import Schedule
-from mia_viz.frequency import NONE, Filter
 from mia_viz.probe import Probe
+from mia_viz.published import ENTRIES
 from mia_viz.scoring import sum_fourth
 from mia_viz.targets.layout import load_research_checkpoint
 from mia_viz.targets.pixel import PixelTarget
@@ -27,7 +27,6 @@ from mia_viz.targets.target import Card
 DATA = Path(__file__).parents[1] / "data" / "parity"
 PUBLISHED = json.loads((DATA / "scores.json").read_text())["attacks"]
 TOLERANCE = 1e-3
-SQUARE = Filter.parse("lowpass:r=5,s=0.2,shape=square")
 
 
 def same(raw: np.ndarray) -> np.ndarray:
@@ -36,22 +35,15 @@ def same(raw: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Row:
-    """How one published entry is asked for: an attack, its settings per published row, and the scale used there.
+    """How one published entry compares with ours: the scale used there.
 
     nfe: what the entry costs us where the published code asks the same question twice; else its own count.
     images: how many of the 16 are checked (fewer where an entry is dear).
     """
 
-    attack: str
-    settings: tuple[dict[str, str], ...]
-    chosen: Filter = NONE
     scale: Callable[[np.ndarray], np.ndarray] = same
     nfe: float | None = None
     images: int = 16
-
-
-def sweep(name: str, levels: list[int]) -> Row:
-    return Row(name, tuple({"t": str(t)} for t in levels))
 
 
 @dataclass
@@ -66,34 +58,15 @@ class Bench:
         return Probe(self.target, self.x_0[:images], seed=11, keys=range(images))
 
 
-TENS = list(range(10, 301, 10))
-X0 = {"t": "100", "space": "x0"}
-CROPS = {"crops": "10", "relative": "false"}
 ROWS = {
-    "secmi.stat": Row("secmi", ({"t": "90"},)),
-    "pia.pia_t200": Row("pia", ({"t": "200"},)),
-    "pia.pian_t200": Row("pian", ({"t": "200"},)),
-    "pia.naive_t200": Row("loss", ({"t": "200"},)),
-    "pia.pia_sweep": sweep("pia", TENS),
-    "pia.pian_sweep": sweep("pian", TENS),
+    **{name: Row() for name in ENTRIES},
     # The published sweep predicts the noise of every x_k twice (on the way up and after the step back).
-    "pia.secmi_sweep": Row("secmi", tuple({"t": str(t)} for t in range(0, 91, 10)), nfe=11),
-    "sima.sima_sweep": sweep("sima", list(range(0, 201, 20))),
-    "sima.sima_t100": sweep("sima", [0, 100]),
-    "sima.loss_t200": Row("loss", ({"t": "200"},)),
-    "sima.pfami": Row("pfami", ({**CROPS, "corner": "floor"},), scale=np.negative, images=6),
+    "pia.secmi_sweep": Row(nfe=11),
+    "sima.pfami": Row(scale=np.negative, images=6),
     # Shares with the entry above all but the three crops whose corner the two codes round differently.
-    "miagen.pfami": Row("pfami", (CROPS,), nfe=30, images=6),
-    "rediffuse.ddim": Row("rediffuse", ({"distance": "l1"}, {"distance": "l2"})),
-    "fremia.sec": Row("secmi", ({"t": "0", "stride": "100"},)),
-    "fremia.sec_f": Row("secmi", ({"t": "0", "stride": "100"},), SQUARE),
-    "fremia.pia": Row("pia", (X0,)),
-    "fremia.pia_f": Row("pia", (X0,), SQUARE),
-    "fremia.naive": Row("loss", (X0,)),
-    "fremia.naive_f": Row("loss", (X0,), SQUARE),
-    "fsec.loss_t350": Row("loss", ({"t": "350"},)),
-    "cdi.secmi": Row("secmi", ({"t": "100"},), scale=np.sqrt),
-    "diffaudit.pia_t200": Row("pia", ({"t": "200"},), scale=lambda raw: -(raw**0.25)),
+    "miagen.pfami": Row(nfe=30, images=6),
+    "cdi.secmi": Row(scale=np.sqrt),
+    "diffaudit.pia_t200": Row(scale=lambda raw: -(raw**0.25)),
 }
 
 
@@ -123,9 +96,9 @@ def test_no_published_entry_is_left_out():
 def test_published_scores(bench, name):
     row, theirs = ROWS[name], PUBLISHED[name]
     fresh = bench.probe(row.images)
-    probe = bench.shared.setdefault("pfami", fresh) if row.attack == "pfami" else fresh
+    probe = bench.shared.setdefault("pfami", fresh) if ENTRIES[name].attack == "pfami" else fresh
     before = probe.nfe
-    results = [run(probe, plan(row.attack, settings, row.chosen)) for settings in row.settings]
+    results = [run(probe, chosen) for chosen in ENTRIES[name].plans()]
     compare(name, np.stack([row.scale(result.raw) for result in results]))
 
     # ReDiffuse's two rows are two distances of one reconstruction: the second costs nothing.
@@ -139,7 +112,7 @@ def test_published_scores(bench, name):
 def test_our_orientation_is_the_published_one(bench, name):
     """`member_is` of the attack, turned by the scale of the entry, says the same as the published code."""
     row = ROWS[name]
-    attack = plan(row.attack).attack
+    attack = plan(ENTRIES[name].attack).attack
     rising = row.scale(np.array([2.0]))[0] > row.scale(np.array([1.0]))[0]
     turned = {"lower": "higher", "higher": "lower"}[attack.member_is]
     assert PUBLISHED[name]["member_is"] == (attack.member_is if rising else turned)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -138,3 +139,19 @@ def test_train_then_score(files, tmp_path, capsys):
         assert manifest["epoch"] == 2
         assert (manifest["losses"]["auc"] is None) == (name == "alone")
     assert main(["score", str(files[0]), "--target", str(out / "target"), "--attack", "loss"]) == 0
+
+
+def test_features_are_added_without_asking_the_model(world, capsys):
+    assert main(["reference", "bundled", "toy-a", "--attack", "loss"]) == 0
+    file = world / "references" / "toy-a.safetensors"
+    whole = reference.load(file)
+    reference.save(replace(whole, difficulty=None, description=None), file)
+    capsys.readouterr()
+    assert main(["reference", "features"]) == 0
+    assert capsys.readouterr().out == "toy-a: features of 30 pictures\n"
+    again = reference.load(file)
+    np.testing.assert_array_equal(again.difficulty, whole.difficulty)
+    np.testing.assert_array_equal(again.description, whole.description)
+    np.testing.assert_array_equal(again.columns["loss"].score, whole.columns["loss"].score)
+    reference.save(replace(whole, image_sha256=("0" * 64, *whole.image_sha256[1:])), file)
+    assert main(["reference", "features", "toy-a"]) == 2

@@ -15,7 +15,7 @@ from mia_viz.cli import main
 
 PARITY = Path(__file__).resolve().parents[1] / "data" / "parity"
 KEYS = ["image", "sha256", "attack", "params", "filter", "score", "raw", "nfe", "seconds", "p_value"]
-MORE_KEYS = ["target", "notes", "seed", "version"]
+MORE_KEYS = ["target", "notes", "seed", "version", "caption"]
 FAST = ["--set", "drc.levels=5", "--set", "drc.resamplings=1"]
 
 

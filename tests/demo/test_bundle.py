@@ -38,3 +38,17 @@ def test_a_finished_run_becomes_a_target_with_a_card(tmp_path, monkeypatch):
     assert torch.isfinite(target.predict_noise(torch.zeros(1, 1, 16, 16), torch.tensor([5]))).all()
     stored = json.loads((tmp_path / "assets" / "targets" / "brain-a" / "manifest.json").read_text())
     assert stored["recipe"]["epochs"] == 2
+
+
+def test_evaluations_of_bundled_targets_are_copied_and_others_left(tmp_path, monkeypatch):
+    for module in (bundle, bundled):
+        monkeypatch.setattr(module, "ASSETS", tmp_path / "assets")
+    target = tmp_path / "assets" / "targets" / "toy-a"
+    target.mkdir(parents=True)
+    (target / "model_index.json").write_text("{}")
+    for name in ("toy-a", "other"):
+        (tmp_path / "results" / name).mkdir(parents=True)
+        (tmp_path / "results" / name / "evaluation.json").write_text(json.dumps({"target": name}))
+    assert bundle.copy_evaluations(tmp_path / "results") == ["toy-a"]
+    assert bundled.evaluation("toy-a") == {"target": "toy-a"}
+    assert bundled.evaluation("other") is None

@@ -13,7 +13,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from mia_viz import engine
-from mia_viz.ui import choose
+from mia_viz.attacks import names
+from mia_viz.ui import pick
 from tests.ui.conftest import go, shoot
 
 pytestmark = pytest.mark.ui
@@ -79,8 +80,8 @@ def test_analyse_reveal_and_the_twin_turns_the_truth_around(watched):
 
 def test_a_quick_hand_analyses_the_picture_it_pressed(watched, monkeypatch):
     """Analyse pressed while the choice is still on its way waits for it."""
-    original = choose.pick_bundled
-    monkeypatch.setattr(choose, "pick_bundled", lambda *a: time.sleep(1.5) or original(*a))
+    original = pick.pick_bundled
+    monkeypatch.setattr(pick, "pick_bundled", lambda *a: time.sleep(1.5) or original(*a))
     watched.locator("#gallery button").nth(3).click()
     expect(watched.locator("#analyse")).to_be_disabled()
     watched.locator("#analyse").click()  # waits until it can be pressed
@@ -185,7 +186,7 @@ def test_nothing_is_wider_than_a_phone(browser, playwright, url, theme):
     page.goto(f"{url}?__theme={theme}")
     page.wait_for_selector("#hero img")
     shoot(page, f"phone-choose-{theme}")
-    for step, ready in STEPS.items():
+    for step, ready in {**STEPS, "All methods": "#controls tbody tr"}.items():
         go(page, step, ready)
         page.wait_for_timeout(300)
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
@@ -198,11 +199,17 @@ def test_every_method_can_be_asked_and_is_judged(watched):
     expect(watched.locator("#metrics tbody tr").first).to_be_visible()
     curves = watched.locator("#roc .js-plotly-plot").evaluate("e => e.data.filter(t => t.name).map(t => t.name)")
     assert {"guessing", "loss"} <= set(curves)
-    watched.get_by_label("Degrade, restore, compare").uncheck()
+    chosen = watched.locator("#methods input:checked").count()
+    assert chosen == watched.locator("#methods input").count() - 1  # all but the slow one
     watched.locator("#ask").click()
     expect(watched.locator("#ask-status")).to_contain_text("Done", timeout=180_000)
+    expect(watched.locator("#findings")).to_contain_text("About picture 0112, asked of Brain MR model A")
     rows = watched.locator("#findings tbody tr").all_inner_texts()
-    assert len(rows) == 10
-    assert all("of 256" in row for row in rows)
+    assert len(rows) == chosen
+    known = set(engine.reference("brain-a").columns) & set(names())  # the columns of attacks at their defaults
+    assert sum("of 256" in row for row in rows) == len(known - {"drc"})
+    expect(watched.locator("#controls tbody tr").filter(has_text="asked of the wrong twin")).to_have_count(1)
+    watched.get_by_text("What each method does").click()
+    expect(watched.locator("#needs")).to_contain_text("the model's weights (white-box)")
     assert serious(watched) == []
     shoot(watched, "methods")

@@ -1,0 +1,88 @@
+"""Reports: one case as JSON, as a self-contained HTML page and as a PDF."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mia_viz.case import Case
+    from mia_viz.reference import Reference
+    from mia_viz.report.drawing import Drawn
+    from mia_viz.report.facts import Facts
+    from mia_viz.statement import Gallery, Statement
+
+NAMES = ("report.json", "report.html", "report.pdf")
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where the three forms of a report lie."""
+
+    json: Path
+    html: Path
+    pdf: Path
+
+
+def write(
+    case: Case,
+    statement: Statement,
+    reference: Reference | None,
+    facts: Facts,
+    folder: Path,
+    gallery: Gallery | None = None,
+) -> Files:
+    """Write the three files into a folder and say where they are. Raises OSError where that is not possible."""
+    import json
+
+    from mia_viz.report.content import as_content
+    from mia_viz.report.document import blocks, title
+    from mia_viz.report.page import page
+    from mia_viz.report.pdf import pdf
+
+    content = as_content(case, statement, facts)
+    laid_out = blocks(content, draw(case, statement, reference, gallery))
+    foot = f"MIA-Viz report, result {content['result_sha256'][:16]}"
+    texts = (
+        (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(),
+        page(title(content), laid_out).encode(),
+        pdf(title(content), laid_out, foot, facts.utc),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in zip(NAMES, texts, strict=True):
+        partial = folder / f"{name}.partial"
+        partial.write_bytes(data)
+        os.replace(partial, folder / name)
+    return Files(*(folder / name for name in NAMES))
+
+
+def draw(case: Case, statement: Statement, reference: Reference | None, gallery: Gallery | None) -> Mapping[str, Drawn]:
+    """The figures that this case allows, by name."""
+    from mia_viz.report import figures
+
+    found: dict[str, Any] = {
+        "pair": figures.pair(case),
+        "bands": figures.bands(case, reference),
+        "noise": figures.noise(case, reference),
+        "nearest": figures.nearest(case, _public(statement, gallery)),
+    }
+    found["glimpse"] = figures.glimpse(case)
+    if statement.together is not None:
+        found["place"] = figures.place(statement)
+        found["methods"] = figures.methods(case, reference)
+        found["calibration"] = figures.calibration(statement)
+    return {name: drawn for name, drawn in found.items() if drawn is not None}
+
+
+def _public(statement: Statement, gallery: Gallery | None) -> list[tuple[str, np.ndarray]]:
+    """The nearest pictures of the reference, where they may be shown to everyone."""
+    if gallery is None or not gallery.public:
+        return []
+    place = {sha256: i for i, sha256 in enumerate(gallery.sha256)}
+    rows = [place[sha256] for sha256 in statement.nearest if sha256 in place]
+    return [(gallery.names[row], gallery.values[row]) for row in rows]

@@ -1,0 +1,297 @@
+"""The statement: everything that can be said about one case, and nothing that cannot.
+
+One answer comes from the combined score's rank among never-trained pictures and from its capped likelihood ratio.
+Around it stand the checks that can take it back: whether the reference covers the picture at all, whether the picture
+is merely easy, whether a twin says the same, whether a known picture is nearly the same. Free of torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mia_viz.case import Case, Finding
+from mia_viz.reference import Reference
+from mia_viz.sensitivity import Change, changes
+from mia_viz.together import Together, together
+from mia_viz.verdict import SENTENCES, Verdict, judge
+
+if TYPE_CHECKING:
+    from mia_viz.duplicates import Matches
+    from mia_viz.exchangeability import Coverage
+    from mia_viz.strength import Strength
+
+PROPOSITIONS = (
+    "The picture, or one nearly the same, was among those that the model was trained on.",
+    "The picture was not among those that the model was trained on, and is otherwise like those of the reference.",
+)
+NOT_COVERED = "The reference does not cover this picture."
+NO_REFERENCE = "There is evidence, but no verdict: there is no reference for this model and these settings."
+SAME_TO_BOTH = "The evidence is inconclusive: at such scores, trained and never-trained pictures are about as frequent."
+TELLING = np.log10(2)
+"""log10 of the likelihood ratio from which the verbal scale speaks of support for a side."""
+LIMITS = (
+    "This describes how the model behaves. It does not say who trained it, how the picture came there, or whether that "
+    "was allowed.",
+    "The error rates hold for pictures like those of the reference: the same kind, source and preparation.",
+    "A near-copy of a training picture scores high too, so the finding may be about such a copy.",
+    "One model was asked. Other models, other versions of it, and what was done to its training pictures beforehand "
+    "(cropping, mirroring, captions) were not tested.",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """Known pictures themselves: values (M, C, H, W) in [-1, 1], what each is called, membership (M,), SHA-256.
+
+    public: whether a report may show them.
+    """
+
+    values: np.ndarray
+    names: tuple[str, ...]
+    member: np.ndarray
+    sha256: tuple[str, ...]
+    public: bool = False
+
+
+@dataclass(frozen=True)
+class Twin:
+    """What a second model, trained in the same way on other pictures, says of the same picture.
+
+    own: the zone of the model in question.
+    """
+
+    target: str
+    verdict: Verdict
+    strength: Strength | None
+    own: str
+
+    @property
+    def sentence(self) -> str:
+        """The finding in words, beside that of the model in question."""
+        place = f"Its twin {self.target}, trained the same way on other pictures,"
+        if self.own != "stands out":
+            zone = {"stands out": "finds that it stands out", "ordinary": "finds it ordinary"}
+            return f"{place} {zone.get(self.verdict.zone, 'is undecided about this picture')}."
+        if self.verdict.zone == "stands out":
+            return f"{place} reacts to this picture in the same way, so it may just be an easy picture for such models."
+        return f"{place} does not react to this picture in this way, so it is not just easy for all such models."
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """The combined score after taking out what the picture's difficulty predicts. explained: share of variance."""
+
+    verdict: Verdict
+    explained: float
+
+    @property
+    def sentence(self) -> str:
+        """The finding in words."""
+        words = {
+            "stands out": "the score still stands out",
+            "inconclusive": "the score is inconclusive",
+            "ordinary": "the score is ordinary",
+        }
+        return (
+            f"How simple a picture is explains {100 * self.explained:.0f} % of how these scores vary. With that taken "
+            f"out, {words[self.verdict.zone]} (p = {self.verdict.p_value:.3f})."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """What can be said about a case.
+
+    zone: one of verdict.ZONES, "not covered" or "no reference". answer: the one sentence. together: the combined score
+    behind it. findings: the attacks one by one. twin, beyond, coverage, matches: the checks, None where they could not
+    be made. nearest: SHA-256 of the reference's hold-outs most like the picture. asked: on multiple testing. changes:
+    what would change the answer, none for a picture that is not covered. notes: what could not be checked. caveats: what the statement does not say.
+    """
+
+    zone: str
+    answer: str
+    together: Together | None
+    findings: tuple[Finding, ...]
+    twin: Twin | None
+    beyond: Beyond | None
+    coverage: Coverage | None
+    nearest: tuple[str, ...]
+    matches: Matches | None
+    asked: str
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...]
+    caveats: tuple[str, ...]
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The combined score's rank; it carries no known error rate where the reference does not cover the picture."""
+        return None if self.together is None else self.together.verdict
+
+    @property
+    def strength(self) -> Strength | None:
+        """The likelihood ratio to report: none without members, none for a picture that is not covered."""
+        return None if self.together is None or self.zone == "not covered" else self.together.strength
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What follows the answer, in the order in which it should be read."""
+        if self.together is None:
+            return ()
+        if self.zone == "not covered":
+            why = self.coverage.sentence.removeprefix(NOT_COVERED.removesuffix(".") + ": ")
+            others = [self.matches.sentence] if self.matches else []
+            return (why[:1].upper() + why[1:], "So no likelihood ratio is given.", *others)
+        strength = self.strength
+        without = "No likelihood ratio can be given: it needs at least 10 known training pictures and 10 others."
+        words = (without,) if strength is None else (strength.sentence, strength.cap)
+        checks = [check.sentence for check in (self.coverage, self.beyond, self.twin, self.matches) if check]
+        return (*words, self.together.verdict.frequency, *checks)
+
+
+def statement(
+    case: Case,
+    reference: Reference | None,
+    gallery: Gallery | None = None,
+    twin: tuple[Case, Reference | None] | None = None,
+) -> Statement:
+    """The statement about a finished case. The picture is left out of the reference and of the gallery first.
+
+    gallery: the known pictures themselves, for near-duplicates; None where they are not at hand. twin: the same
+    picture's case under the twin with the twin's reference.
+    """
+    whole = together(case.findings, reference, case.sha256)
+    covered, nearest = _coverage(case, reference) if whole else (None, ())
+    matches = _matches(case, gallery)
+    zone, answer = _answer(whole, covered)
+    beyond = _beyond(case, reference, whole) if whole else None
+    second = _twin(twin, whole) if whole else None
+    judged = whole is not None and zone != "not covered"
+    return Statement(
+        zone,
+        answer,
+        whole,
+        case.findings,
+        second,
+        beyond,
+        covered,
+        nearest,
+        matches,
+        _asked(whole, len(case.findings)),
+        changes(case, reference) if judged else (),
+        _notes(case, reference, gallery, whole, covered, beyond),
+        LIMITS,
+    )
+
+
+def _answer(whole: Together | None, covered: Coverage | None) -> tuple[str, str]:
+    """Zone and sentence. A high or low rank counts only if the likelihood ratio, where there is one, says the same."""
+    if whole is None:
+        return "no reference", NO_REFERENCE
+    if covered is not None and covered.covered is False:
+        return "not covered", NOT_COVERED
+    zone = whole.verdict.zone
+    if whole.strength is None or zone == "inconclusive":
+        return zone, SENTENCES[zone]
+    towards = whole.strength.log10 if zone == "stands out" else -whole.strength.log10
+    return (zone, SENTENCES[zone]) if towards >= TELLING * (1 - 1e-9) else ("inconclusive", SAME_TO_BOTH)
+
+
+def _asked(whole: Together | None, methods: int) -> str:
+    if whole is None:
+        return f"{methods} methods were asked; without a reference their scores have no scale." if methods else ""
+    from mia_viz.combined import asked
+
+    return asked(len(whole.methods))
+
+
+def _rows(reference: Reference, member: bool, sha256: str) -> np.ndarray:
+    return reference.choose(member, "calibration", (sha256,))
+
+
+def _coverage(case: Case, reference: Reference) -> tuple[Coverage | None, tuple[str, ...]]:
+    if reference.description is None:
+        return None, ()
+    from mia_viz.exchangeability import coverage, describe
+
+    rows = np.flatnonzero(_rows(reference, False, case.sha256))
+    if len(rows) < 2:
+        return None, ()
+    found = coverage(describe(case.values[None])[0], reference.description[rows])
+    return found, tuple(reference.image_sha256[rows[k]] for k in found.nearest)
+
+
+def _beyond(case: Case, reference: Reference, whole: Together) -> Beyond | None:
+    """None where the file holds no features, or fewer hold-outs than a fit needs."""
+    if reference.difficulty is None:
+        return None
+    from mia_viz.difficulty import difficulty, residuals
+
+    outside, inside = (reference.difficulty[_rows(reference, member, case.sha256)] for member in (False, True))
+    try:
+        found = residuals(whole.score, difficulty(case.values[None])[0], whole.holdouts, outside, whole.members, inside)
+    except ValueError:
+        return None
+    return Beyond(judge(found.score, found.holdouts, found.members), found.explained)
+
+
+def _twin(twin: tuple[Case, Reference | None] | None, whole: Together) -> Twin | None:
+    if twin is None:
+        return None
+    case, reference = twin
+    found = together(case.findings, reference, case.sha256)
+    if found is None:
+        return None
+    return Twin(case.target, found.verdict, found.strength, whole.verdict.zone)
+
+
+def _matches(case: Case, gallery: Gallery | None) -> Matches | None:
+    if gallery is None:
+        return None
+    from mia_viz.duplicates import near_duplicates
+
+    kept = np.array([sha256 != case.sha256 for sha256 in gallery.sha256], dtype=bool)
+    names = [name for name, keep in zip(gallery.names, kept, strict=True) if keep]
+    return near_duplicates(case.values, gallery.values[kept], names, gallery.member[kept])
+
+
+def _notes(
+    case: Case,
+    reference: Reference | None,
+    gallery: Gallery | None,
+    whole: Together | None,
+    covered: Coverage | None,
+    beyond: Beyond | None,
+) -> tuple[str, ...]:
+    """What could not be checked, and what else a reader has to know about the reference."""
+    notes: list[str] = []
+    if gallery is None:
+        notes.append(
+            "Near-duplicates were not looked for: that needs the known pictures themselves, "
+            "which a reference file does not hold."
+        )
+    if reference is None or whole is None:
+        return tuple(notes)
+    if case.sha256 in reference.image_sha256:
+        side = "training" if reference.member[reference.image_sha256.index(case.sha256)] else "never-trained"
+        notes.append(f"This very picture is one of the reference's known {side} pictures; it was left out of it first.")
+    if len(whole.members) == 0:
+        notes.append(
+            "The reference has no known training pictures: there is a p-value but no likelihood ratio, and it cannot "
+            "be said how often a trained picture scores this low."
+        )
+    left_out = [f.title for f in case.findings if f.verdict is None]
+    if left_out:
+        notes.append(f"Not in the combined score, because the reference does not hold it: {', '.join(left_out)}.")
+    if covered is None:
+        notes.append("Whether the reference covers this picture was not checked: its file holds no features.")
+    if beyond is None:
+        notes.append("The picture's difficulty was not taken out: the reference holds no features or too few pictures.")
+    return tuple(notes)
+
+
+def with_twin(found: Statement, twin: tuple[Case, Reference | None]) -> Statement:
+    """The statement with the twin's answer added, when it comes later."""
+    return found if found.together is None else replace(found, twin=_twin(twin, found.together))

@@ -1,0 +1,102 @@
+"""Ask the model and follow its answers: Analyse, Cancel and the twin."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from html import escape
+
+import gradio as gr
+
+from mia_viz import engine
+from mia_viz.case import Case
+from mia_viz.targets import bundled
+from mia_viz.ui import choose, worker
+from mia_viz.ui.parts import failure, progress_bar, status
+from mia_viz.ui.pick import Picked, truth
+from mia_viz.ui.walk import Walk, evidence_values
+
+MODEL = {"concurrency_limit": 1, "concurrency_id": "model", "show_progress": "hidden", "api_visibility": "private"}
+"""One analysis at a time, whoever asks."""
+
+
+def wire(walk: Walk) -> None:
+    """Analyse the chosen picture, or ask the twin about the one that was analysed."""
+    step = walk.choose
+    outputs = [walk.case, walk.asked, step.status, walk.verdict.status, step.analyse, step.cancel, *walk.evidence]
+    everything = [*outputs, step.family, *step.of_family, walk.picked, step.chosen]
+
+    def analyse(picked: Picked, target: str) -> Iterator[dict]:
+        yield from _run(walk, picked, target)
+
+    def ask_twin(case: Case, asked: Picked) -> Iterator[dict]:
+        """The twin of the model that was asked, about the same picture, whatever has been chosen since."""
+        other = bundled.twin_of(case.target)
+        if other is not None:
+            family = dict(zip(step.of_family, choose.of_family(other), strict=True))
+            chosen = {walk.picked: asked, step.chosen: choose.chosen_tile(asked)}
+            yield {step.family: asked.family, **family, **chosen}
+            yield from _run(walk, asked, other)
+
+    first = step.analyse.click(analyse, [walk.picked, step.target], outputs, **MODEL)
+    second = walk.verdict.twin.click(ask_twin, [walk.case, walk.asked], everything, **MODEL)
+    plots = [plot for some, _ in walk.drawn for plot in some]
+    for event in (first, second):
+        event.then(
+            lambda case: [figure for _, draw in walk.drawn for figure in draw(case)],
+            walk.case,
+            plots,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+    step.cancel.click(None, None, None, cancels=[first, second], queue=False, api_visibility="private").then(
+        lambda: (*[stopped("Stopped. What was finished is kept.")] * 2, *buttons(False)),
+        None,
+        [step.status, walk.verdict.status, step.analyse, step.cancel],
+        api_visibility="private",
+    )
+
+
+def stopped(words: str) -> str:
+    """Say so after the last update that was still on its way, which would overwrite it."""
+    time.sleep(2 * worker.POLL_SECONDS)
+    return status(words)
+
+
+def buttons(running: bool) -> tuple[gr.Button, gr.Button]:
+    """The button that asks and the one that cancels: one can be pressed at a time."""
+    return gr.Button(interactive=not running), gr.Button(interactive=running)
+
+
+def done_line(case: Case) -> str:
+    """Times per stage and what it ran on, in words."""
+    stages = ", ".join(f"{f.title.split(' (')[0].lower()} {f.seconds:.1f} s" for f in case.findings)
+    total = sum(f.seconds for f in case.findings)
+    where = engine.device_words(case.target)
+    return status(f"Done in {total:.1f} s on the {where} ({escape(stages)}). Walk on with the steps above.")
+
+
+def _run(walk: Walk, picked: Picked, target: str) -> Iterator[dict]:
+    """Follow one examination and hand every new piece of evidence to the page."""
+    step = walk.choose
+    analyse, cancel = buttons(True)
+    yield {step.status: progress_bar(0.0, 0.0), step.analyse: analyse, step.cancel: cancel}
+
+    def job(progress, tell) -> None:
+        engine.examine_bundled(target, picked.prepared, picked.name, truth(picked.group, target), progress, tell)
+
+    case = None
+    try:
+        for update in worker.follow(job):
+            bar = progress_bar(update.share, update.seconds)
+            values = {step.status: bar, walk.verdict.status: bar}
+            if update.found is not None:
+                case = update.found
+                values |= {walk.case: case, walk.asked: picked}
+                values.update(zip(walk.evidence, evidence_values(case), strict=True))
+            yield values
+        message = done_line(case)
+    except Exception as error:  # the last boundary before a visitor: the log gets the trace, the page a sentence
+        message = failure(error)
+    analyse, cancel = buttons(False)
+    yield {step.status: message, walk.verdict.status: message, step.analyse: analyse, step.cancel: cancel}

@@ -1,0 +1,98 @@
+"""What a visitor has chosen: a known picture, one of their own, or one they drew. Needs neither gradio nor torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from mia_viz.case import Case, load_case
+from mia_viz.pictures.drawing import draw_digit
+from mia_viz.pictures.files import load_picture
+from mia_viz.pictures.picture import Picture
+from mia_viz.pictures.prepare import Prepared, prepare
+from mia_viz.targets import bundled
+
+PER_GROUP = 6
+GALLERY_ORDER_SEED = 5
+DRAWN = "drawn"
+
+
+@dataclass(frozen=True, eq=False)
+class Picked:
+    """The picture a visitor has chosen, prepared for a family of targets ("brain", "digits").
+
+    group: A, B or C for bundled pictures, DRAWN for one that was drawn here, None where membership is not known.
+    """
+
+    name: str
+    family: str
+    prepared: Prepared
+    group: str | None
+
+
+@lru_cache(maxsize=8)
+def gallery_indices(family: str) -> tuple[int, ...]:
+    """The pictures on show: a few of each group in one fixed random order that gives no group away."""
+    known = bundled.population(family)
+    shown = [i for group in "ABC" for i in known.indices(group, "shown")[:PER_GROUP]]
+    return tuple(int(i) for i in np.random.default_rng(GALLERY_ORDER_SEED).permutation(shown))
+
+
+def pick_bundled(family: str, index: int) -> Picked:
+    """A picture of a bundled population by its index."""
+    known = bundled.population(family)
+    picture = load_picture(known.path(index))
+    prepared = prepare(picture, picture.pixels.shape[:2], picture.pixels.shape[2])
+    return Picked(f"{known.one} {index:04d}", family, prepared, known.group[index])
+
+
+def read_upload(file: str) -> Picture:
+    """An uploaded picture, decoded; its file is removed from the disk at once. Raises PictureError."""
+    try:
+        return load_picture(file, os.path.basename(file))
+    finally:
+        if os.path.exists(file):
+            os.unlink(file)
+
+
+def pick_upload(picture: Picture, how: str, target: str, group: str | None = None) -> Picked:
+    """A decoded picture prepared for a target. Raises PictureError."""
+    channels, *size = bundled.manifest(target)["shape"]
+    return Picked(picture.name, bundled.family_of(target), prepare(picture, tuple(size), channels, how), group)
+
+
+def pick_drawing(uri: str | None, target: str) -> Picked:
+    """A digit drawn on the pad (PNG data URI), prepared for a target. Raises PictureError."""
+    picture = draw_digit(uri)
+    picked = pick_upload(picture, "exact", target, DRAWN)
+    notes = (*picture.notes, *picked.prepared.notes)
+    return Picked(picked.name, picked.family, Prepared(picked.prepared.values, notes, picked.prepared.sha256), DRAWN)
+
+
+def truth(group: str | None, target: str) -> str | None:
+    """Whether a picture was in a bundled target's training set; None where nobody here knows."""
+    if group is None:
+        return None
+    return "member" if group == bundled.trained_group(target) else "hold-out"
+
+
+def opening_case(family: str) -> tuple[Case, Picked]:
+    """The case a family is shown with before anything is asked: analysed beforehand, or else not at all."""
+    file = bundled.case_file(family)
+    if file.is_file():
+        case = load_case(file)
+        return case, pick_bundled(family, int(case.name.split()[-1]))
+    target = next(name for name in bundled.bundled_names() if bundled.family_of(name) == family)
+    picked = pick_bundled(family, gallery_indices(family)[0])
+    return blank_case(picked, target), picked
+
+
+def blank_case(picked: Picked, target: str) -> Case:
+    """A picture of which nothing has been asked."""
+    prepared = picked.prepared
+    return Case(
+        target, picked.name, prepared.values, prepared.sha256, prepared.notes, truth(picked.group, target), live=False
+    )

@@ -1,0 +1,320 @@
+"""`report` and `verify`: the same command gives the same JSON, and whatever was changed afterwards is found."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pypdf import PdfReader
+
+from mia_viz import engine, reference, report
+from mia_viz.cli import main
+from mia_viz.pictures.files import load_picture
+from mia_viz.report.hashes import of_file, sealed
+
+ATTACKS = ["--attack", "loss,noise_aggregation,fcre"]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory, files) -> tuple[Path, Path]:
+    """Twelve members and, varied from the other eight, sixteen hold-outs."""
+    root = tmp_path_factory.mktemp("known")
+    (root / "in").mkdir()
+    (root / "out").mkdir()
+    for file in files[:12]:
+        shutil.copy(file, root / "in" / file.name)
+    for file in files[12:]:
+        shutil.copy(file, root / "out" / file.name)
+        Image.open(file).rotate(90).save(root / "out" / f"turned-{file.name}")
+    return root / "in", root / "out"
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory, model, folders) -> Path:
+    """A reference of own pictures."""
+    file = tmp_path_factory.mktemp("own") / "own.safetensors"
+    known = ["--members", str(folders[0]), "--holdouts", str(folders[1])]
+    assert main(["reference", "build", "--target", str(model), *ATTACKS, *known, "--out", str(file)]) == 0
+    return file
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory) -> Path:
+    """A picture with a telling name and metadata that must not travel."""
+    file = tmp_path_factory.mktemp("query") / "Jane Doe 1970.png"
+    values = np.random.default_rng(8).integers(60, 200, (4, 4), dtype=np.uint8)
+    image = Image.fromarray(values).resize((16, 16), Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[315] = "Doctor Secret"
+    image.save(file, exif=exif)
+    return file
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, model, own, picture) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    assert main(["report", str(picture), "--target", str(model), "--reference", str(own), "--out", str(folder)]) == 0
+    return folder
+
+
+def read(folder: Path) -> dict:
+    return json.loads((folder / "report.json").read_text())
+
+
+def test_a_reference_of_own_pictures_holds_what_a_report_needs(own, capsys):
+    known = reference.load(own)
+    keys = {"loss", "noise_aggregation", "noise_aggregation lowpass:r=5,s=0.2", "fcre", "fcre variant=v2 ssim=False"}
+    assert set(known.columns) == keys
+    assert known.difficulty.shape == (28, 3)
+    assert known.description.shape == (28, 10)
+    assert known.names[:2] == ("picture 1", "picture 2")
+    assert known.provenance["version of mia-viz"] == "0.1.0"
+    assert "no pictures" in known.provenance["reveals"]
+
+
+def test_the_report_says_what_was_found(made, own, picture, model):
+    content = read(made)
+    assert content["picture"]["file_sha256"] == of_file(picture)
+    assert content["reference"]["file_sha256"] == of_file(own)
+    assert content["target"]["weights_sha256"] == reference.load(own).weights_sha256
+    assert content["answer"]["combined"]["members"] == 12
+    assert content["answer"]["combined"]["holdouts"] == 16
+    assert content["answer"]["rank"]["n"] == 16
+    assert content["answer"]["likelihood_ratio"]["members"] == 12
+    assert [f["rank"] is not None for f in content["findings"]] == [True, True, True, False]
+    assert any("reference does not hold it: Degrade" in note for note in content["notes"])
+    assert content["nfe"] == sum(f["nfe"] for f in content["findings"]) == 276
+    assert content["checks"]["coverage"]["covered"] is None
+    assert content["settings"][0]["params"]["t"] == 80
+    wanted = f"python -m mia_viz report IMAGE --target {model.name} --reference REFERENCE --out DIR"
+    assert content["command"] == wanted
+    assert {row["kind"] for row in content["changes"]["rows"]} >= {"one method alone", "band of the loss"}
+
+
+def test_running_it_again_gives_the_same_json_but_for_time(made, tmp_path, model, own, picture):
+    assert main(["report", str(picture), "--target", str(model), "--reference", str(own), "--out", str(tmp_path)]) == 0
+    first, second = read(made), read(tmp_path)
+    for content in (first, second):
+        del content["time"], content["content_sha256"]
+    assert first == second
+
+
+def test_names_and_metadata_stay_out_unless_asked_for(made, tmp_path, model, picture):
+    for file in made.iterdir():
+        data = file.read_bytes()
+        assert b"Jane" not in data
+        assert b"Secret" not in data
+        assert str(picture.parent).encode() not in data
+    text = "".join(page.extract_text() for page in PdfReader(made / "report.pdf").pages)
+    assert "Jane" not in text
+    assert main(["report", str(picture), "--target", str(model), "--keep-name", "--out", str(tmp_path)]) == 0
+    assert read(tmp_path)["picture"]["name"] == picture.name
+    assert "Jane Doe" in (tmp_path / "report.html").read_text()
+    assert b"Secret" not in (tmp_path / "report.html").read_bytes()
+
+
+def test_the_page_needs_nothing_else(made):
+    page = (made / "report.html").read_text()
+    assert "<script" not in page
+    assert not re.search(r'(src|href)\s*=\s*"(?!data:image/png;base64,)', page)
+    assert not re.search(r"url\(|@import|<link|\son\w+=", page)
+    content = read(made)
+    for told in (content["answer"]["sentence"], content["content_sha256"], content["command"], *content["limits"]):
+        assert told in page
+    assert page.count("<img") == page.count('alt="') >= 5
+
+
+def test_the_pdf_says_the_same(made):
+    pages = PdfReader(made / "report.pdf").pages
+    assert 3 <= len(pages) <= 8
+    assert abs(float(pages[0].mediabox.height) * 25.4 / 72 - 297) < 1
+    text = " ".join(" ".join(page.extract_text() for page in pages).split())
+    content = read(made)
+    for told in (content["answer"]["sentence"], content["result_sha256"], content["picture"]["file_sha256"]):
+        assert told in text
+
+
+def test_verify_agrees_with_an_honest_report(made, model, own, picture, capsys):
+    common = ["verify", str(made / "report.json"), "--target", str(model), "--reference", str(own)]
+    capsys.readouterr()
+    assert main([*common, "--image", str(picture)]) == 0
+    printed = capsys.readouterr().out
+    assert "The whole result is the same to the last digit." in printed
+    assert "Nothing disagrees." in printed
+    assert main(common) == 0  # without the picture: the answer is worked out from the scores written down
+    assert "The likelihood ratio comes out again" in capsys.readouterr().out
+
+
+def change(made: Path, out: Path, edit, seal: bool) -> Path:
+    content = read(made)
+    edit(content)
+    if seal:
+        content = sealed({k: v for k, v in content.items() if not k.endswith("_sha256")})
+    out.write_text(json.dumps(content))
+    return out
+
+
+def edit_sentence(content: dict) -> None:
+    content["answer"]["sentence"] = "The model has never seen this picture."
+
+
+def edit_score(content: dict) -> None:
+    content["findings"][1]["score"] += 1.0
+
+
+def edit_ratio(content: dict) -> None:
+    content["answer"]["likelihood_ratio"]["lr"] *= 10
+
+
+def edit_seconds(content: dict) -> None:
+    content["time"]["utc"] = "2020-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("edit", [edit_sentence, edit_score, edit_ratio, edit_seconds])
+def test_verify_finds_a_changed_report_by_its_hash(made, tmp_path, edit, capsys):
+    file = change(made, tmp_path / "changed.json", edit, seal=False)
+    assert main(["verify", str(file)]) == 1
+    assert "was changed afterwards" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("edit", [edit_sentence, edit_score, edit_ratio])
+def test_verify_finds_a_changed_report_although_its_hashes_were_made_again(
+    made, tmp_path, edit, model, own, picture, capsys
+):
+    file = change(made, tmp_path / "changed.json", edit, seal=True)
+    common = ["verify", str(file), "--target", str(model), "--reference", str(own)]
+    assert main([*common, "--image", str(picture)]) == 1
+    assert "DIFFERS" in capsys.readouterr().out
+    if edit is not edit_sentence:
+        assert main(common) == 1  # numbers are found without the picture, too
+
+
+def test_verify_finds_another_picture_other_weights_and_another_reference(
+    made, model, own, files, make_model, tmp_path, capsys
+):
+    common = ["verify", str(made / "report.json"), "--target"]
+    assert main([*common, str(model), "--reference", str(own), "--image", str(files[0])]) == 1
+    printed = capsys.readouterr().out
+    assert "The SHA-256 of the picture file is not that of the report." in printed
+    assert "The decoded pixels are not those of the report." in printed
+    other = make_model(tmp_path / "other", seed=7)
+    assert main([*common, str(other)]) == 1
+    assert "The SHA-256 of the model's weights is not that of the report." in capsys.readouterr().out
+    copy = tmp_path / "copy.safetensors"
+    known = reference.load(own)
+    known.columns["loss"].score[:] += 1
+    reference.save(known, copy)
+    assert main([*common, str(model), "--reference", str(copy)]) == 1
+    assert "The SHA-256 of the reference is not that of the report." in capsys.readouterr().out
+
+
+def test_what_is_no_report_is_refused_in_one_sentence(tmp_path, picture, model, own, make_model, capsys):
+    for text in ("", "[]", '{"kind": "MIA-Viz report"}', '{"kind": "MIA-Viz report", "format": 9}'):
+        (tmp_path / "x.json").write_text(text)
+        assert main(["verify", str(tmp_path / "x.json")]) == 2
+    (tmp_path / "x.json").write_text('{"kind": "MIA-Viz report", "format": 1}')
+    assert main(["verify", str(tmp_path / "x.json")]) == 2
+    assert main(["verify", str(tmp_path / "none.json")]) == 2
+    other = make_model(tmp_path / "other", seed=7)
+    capsys.readouterr()
+    refused = ["report", str(picture), "--target", str(other), "--reference", str(own), "--out", str(tmp_path / "r")]
+    assert main(refused) == 2
+    assert "belongs to other weights" in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+
+
+def test_without_members_and_without_a_reference(model, folders, tmp_path, picture, capsys):
+    file = tmp_path / "outside.safetensors"
+    build = ["reference", "build", "--target", str(model), *ATTACKS, "--holdouts", str(folders[1]), "--out", str(file)]
+    assert main(build) == 0
+    assert "no likelihood ratio" in capsys.readouterr().out
+    common = ["report", str(picture), "--target", str(model), "--out", str(tmp_path / "r")]
+    assert main([*common, "--reference", str(file)]) == 0
+    content = read(tmp_path / "r")
+    assert content["answer"]["likelihood_ratio"] is None
+    assert content["answer"]["rank"]["n"] == 16
+    assert content["answer"]["sentences"][0].startswith("No likelihood ratio can be given")
+    assert main(common) == 0
+    content = read(tmp_path / "r")
+    assert content["answer"]["zone"] == "no reference"
+    assert content["answer"]["rank"] is None
+    assert content["notes"][0] == "No reference was used: there is no reference for this model."
+    assert main(["reference", "build", "--target", str(model), *ATTACKS, "--out", str(file)]) == 2
+
+
+def test_near_duplicates_among_own_folders(model, own, folders, tmp_path):
+    known = ["--members", str(folders[0]), "--holdouts", str(folders[1])]
+    query = sorted(folders[0].iterdir())[3]
+    common = ["report", str(query), "--target", str(model), "--reference", str(own), *known]
+    assert main([*common, "--out", str(tmp_path)]) == 0
+    content = read(tmp_path)
+    assert content["checks"]["near_duplicates"] is not None
+    assert any("was left out" in note for note in content["notes"])
+    assert query.name not in (tmp_path / "report.json").read_text()
+    assert content["command"].endswith("--members MEMBERS --holdouts HOLDOUTS --out DIR")
+
+
+def test_bundled_twins_and_the_engine(world, tmp_path, monkeypatch):
+    assert main(["reference", "bundled", "toy-a", "toy-b", "--attack", "loss,noise_aggregation,fcre"]) == 0
+    for name in ("reference", "gallery", "opened"):
+        getattr(engine, name).cache_clear()
+    image = world / "toy" / "pictures" / "0005.png"
+    assert main(["report", str(image), "--target", "toy-a", "--out", str(tmp_path / "command")]) == 0
+    content = read(tmp_path / "command")
+    assert content["checks"]["twin"]["target"] == "toy-b"
+    assert content["checks"]["near_duplicates"] is not None
+    assert any("known training pictures; it was left out" in note for note in content["notes"])
+    assert main(["verify", str(tmp_path / "command" / "report.json"), "--image", str(image)]) == 0
+
+    from mia_viz.pictures.prepare import prepare
+    from mia_viz.probe import Progress
+
+    picture = load_picture(image)
+    prepared = prepare(picture, (16, 16), 1)
+    case, twin = (
+        engine.examine_bundled(name, prepared, "a", None, Progress(), lambda c: None) for name in ("toy-a", "toy-b")
+    )
+    files = engine.report_bundled("toy-a", case, tmp_path / "engine", picture, twin)
+    assert files == report.Files(*(tmp_path / "engine" / name for name in report.NAMES))
+    assert read(tmp_path / "engine")["result_sha256"] == content["result_sha256"]
+    engine.report_bundled("toy-a", case, tmp_path / "alone")
+    alone = read(tmp_path / "alone")
+    assert "--no-twin" in alone["command"]
+    assert "file_sha256" not in alone["picture"]
+    for name in ("reference", "gallery", "opened"):
+        getattr(engine, name).cache_clear()
+
+
+def test_sets_on_the_command_line(model, own, folders, files, tmp_path, world, capsys):
+    out = tmp_path / "sets.json"
+    common = ["sets", "--target", str(model), "--out", str(out)]
+    assert main([*common, "--suspects", str(folders[0]), "--unseen", str(folders[1])]) == 0
+    printed = capsys.readouterr().out
+    content = json.loads(out.read_text())
+    assert content["answer"] in printed
+    assert (len(content["suspects"]), len(content["unseen"])) == (12, 16)
+    assert content["power"] is None
+    assert main([*common, "--suspects", str(folders[0])]) == 2
+    assert main([*common, "--suspects", str(folders[0]), "--unseen", str(folders[1]), "--attack", "gradient"]) == 2
+    assert main([*common, "--suspects", str(folders[0]), "--unseen", str(folders[0])]) == 2
+    capsys.readouterr()
+    assert main(["reference", "bundled", "toy-a", "--attack", "loss,noise_aggregation,fcre"]) == 0
+    assert main(["sets", "--suspects", str(folders[0]), "--target", "toy-a", "--out", str(out)]) == 0
+    assert len(json.loads(out.read_text())["unseen"]) == 12
+
+
+def test_figures_are_the_same_bytes_each_time(made):
+    sources = re.findall(r"base64,([^\"]+)", (made / "report.html").read_text())
+    assert len(set(sources)) == len(sources)
+    import base64
+
+    for source in sources:
+        with Image.open(io.BytesIO(base64.b64decode(source))) as image:
+            assert image.format == "PNG"
+            assert "Software" not in image.info
