@@ -11,7 +11,7 @@ from mia_viz.commands.common import whole_number
 from mia_viz.demo.recipe import Recipe
 
 if TYPE_CHECKING:
-    from mia_viz.demo.training import Images
+    from mia_viz.demo.images import Images
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -95,7 +95,7 @@ def read_images(folder: Path, levels: int) -> Images:
     """The pictures of a folder, checked to fit the network. Raises ValueError with a sentence."""
     from PIL import Image, UnidentifiedImageError
 
-    from mia_viz.demo.training import load_images
+    from mia_viz.demo.images import load_images
 
     if not folder.is_dir():
         raise ValueError(f"There is no folder {folder}.")

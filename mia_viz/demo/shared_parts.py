@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from mia_viz.demo.training import load_images
+from mia_viz.demo.images import load_images
 
 WORDS = 16
 """Tokens a caption is cut or filled up to."""

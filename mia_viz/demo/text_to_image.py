@@ -20,9 +20,10 @@ from diffusers import AutoencoderKL, DDIMScheduler, DiffusionPipeline, StableDif
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from mia_viz.demo.images import load_images
 from mia_viz.demo.recipe import Recipe
 from mia_viz.demo.shared_parts import WIDTH, latents_of
-from mia_viz.demo.training import Training, finish, load_images
+from mia_viz.demo.training import Training, finish
 
 EMPTY_SHARE = 0.1
 CHANNELS = (48, 96, 128)

@@ -11,55 +11,28 @@ and goes on from its last state, ending with the weights of an undisturbed run (
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import DDPMPipeline, DDPMScheduler, DiffusionPipeline, UNet2DModel
 from diffusers.training_utils import EMAModel
-from PIL import Image
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mia_viz.demo.images import Images
 from mia_viz.demo.recipe import Recipe
 from mia_viz.diffusion import Schedule, noised
 
 WATCHED_TIMESTEPS = (50, 100, 150, 200, 300)
 AUC_TIMESTEP = 150
-
-
-@dataclass(frozen=True)
-class Images:
-    """Training pictures: `pixels` (N, C, H, W) float32 in [-1, 1], file names and SHA-256 of the files' bytes."""
-
-    pixels: Tensor
-    names: tuple[str, ...]
-    sha256: tuple[str, ...]
-
-
-def load_images(folder: Path) -> Images:
-    """Every PNG or JPEG of a folder, sorted by name; all must share one size and mode. Raises ValueError."""
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg"))
-    if not files:
-        raise ValueError(f"There is no PNG or JPEG picture in {folder}.")
-    arrays, hashes = [], []
-    for file in files:
-        with Image.open(file) as picture:
-            array = np.asarray(picture.convert("L" if picture.mode in ("L", "1", "I;16") else "RGB"))
-        arrays.append(array if array.ndim == 3 else array[..., None])
-        hashes.append(hashlib.sha256(file.read_bytes()).hexdigest())
-        if arrays[-1].shape != arrays[0].shape:
-            raise ValueError(f"{file.name} has another size or another number of channels than {files[0].name}.")
-    pixels = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float() / 127.5 - 1
-    return Images(pixels.contiguous(), tuple(f.name for f in files), tuple(hashes))
 
 
 def build_unet(size: int, image_channels: int, channels: tuple[int, ...]) -> UNet2DModel:

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from mia_viz.demo import bundle
-from mia_viz.demo.training import Recipe, load_images, train
+from mia_viz.demo.images import load_images
+from mia_viz.demo.training import Recipe, train
 from mia_viz.targets import bundled
 from mia_viz.ui.choose import card
 

@@ -12,10 +12,11 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from mia_viz.demo import shared_parts, text_to_image
+from mia_viz.demo.images import load_images
 from mia_viz.demo.recipe import Recipe
 from mia_viz.demo.shared_parts import batch_of, build_tokenizer, latents_of, train_text, train_vae
 from mia_viz.demo.text_to_image import CaptionedTraining, Parts
-from mia_viz.demo.training import finish, load_images
+from mia_viz.demo.training import finish
 
 CAPTIONS = [f"{colour} {thing}, {style} emoji" for colour in ("red", "blue") for thing in ("ball", "box")
             for style in ("flat", "3d")]  # fmt: skip

@@ -18,8 +18,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from mia_viz.demo import training as module
+from mia_viz.demo.images import load_images
 from mia_viz.demo.recipe import Recipe
-from mia_viz.demo.training import Training, load_images, step_draw, train
+from mia_viz.demo.training import Training, step_draw, train
 from mia_viz.targets.pixel import open_folder
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +42,8 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from mia_viz.demo.recipe import Recipe
-from mia_viz.demo.training import Training, load_images, train
+from mia_viz.demo.images import load_images
+from mia_viz.demo.training import Training, train
 advance = Training.advance
 def until_killed(self):
     if self.step == {KILLED_AT}:
