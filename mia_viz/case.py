@@ -18,12 +18,17 @@ from mia_viz.verdict import Verdict
 
 @dataclass(frozen=True, eq=False)
 class Restoration:
-    """DRC's pictures: restored (K, C, H, W), hidden (K, 1, H, W) of 0 and 1, task names, likeness (K,) in [-1, 1]."""
+    """DRC's pictures: restored (K, C, H, W), hidden (K, 1, H, W) of 0 and 1, task names, likeness (K,) in [-1, 1].
+
+    given: (K, C, H, W), the degraded pictures the model was given (0 where pixels are hidden); None in older files,
+    which hold masks only.
+    """
 
     restored: np.ndarray
     hidden: np.ndarray
     labels: tuple[str, ...]
     likeness: np.ndarray
+    given: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +36,7 @@ class Rebuilt:
     """The loss attack's pictures at one timestep: the noised picture, the model's x0_hat, and FCRE's patch mask.
 
     error_gain: (sigma_t / alpha_t)^2, which turns a squared noise error into the squared error of x0_hat.
-    patches: (1, H, W) of 0 and 1.
+    patches: (1, H, W) of 0 and 1. latents: (3, C, h, w), of x_0, x_t and x0_hat, for a model that works on latents.
     """
 
     timestep: int
@@ -39,14 +44,19 @@ class Rebuilt:
     rebuilt: np.ndarray
     patches: np.ndarray
     error_gain: float
+    latents: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Noises:
-    """Noise aggregation's predictions: levels (k,), predicted (k, C, H, W)."""
+    """Noise aggregation's predictions: levels (k,), predicted (k, C, H, W).
+
+    pictures: (k, C, H, W), the picture that each prediction implies (x0_hat, decoded), for a model on latents.
+    """
 
     levels: tuple[int, ...]
     predicted: np.ndarray
+    pictures: np.ndarray | None = None
 
     @property
     def offsets(self) -> np.ndarray:
@@ -57,6 +67,21 @@ class Noises:
     def distances(self) -> np.ndarray:
         """Root-mean-square distance of every prediction from the centroid, (k,)."""
         return np.sqrt((self.offsets**2).mean(axis=(1, 2, 3)))
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """SMIA's pictures at K levels, the first being 0: encoded and decoded, no inversion.
+
+    corrupted: (K, C, H, W), decoded after inversion. maps: (K, H, W), SSIM with the original per pixel, mean over
+    colours. similarity: (K,), SMIA's SSIM. scored: the level that SMIA's score is taken at.
+    """
+
+    levels: tuple[int, ...]
+    corrupted: np.ndarray
+    maps: np.ndarray
+    similarity: np.ndarray
+    scored: int
 
 
 @dataclass(frozen=True)
@@ -78,7 +103,8 @@ class Case:
     """One picture under one target.
 
     truth: "member" or "hold-out" for bundled pictures, else None. live: computed in this visit, or stored beforehand.
-    overall: the verdict over all attacks, once every one of them has spoken.
+    overall: the verdict over all attacks, once every one of them has spoken. caption: what the model was told beside
+    the picture, "" for an empty one, None where it takes none.
     """
 
     target: str
@@ -93,13 +119,15 @@ class Case:
     noises: Noises | None = None
     findings: tuple[Finding, ...] = ()
     overall: Verdict | None = None
+    structure: Structure | None = None
+    caption: str | None = None
 
     def finding(self, attack: str) -> Finding | None:
         """What one attack found, if it has been run."""
         return next((f for f in self.findings if f.attack == attack), None)
 
 
-_PARTS = {"restoration": Restoration, "rebuilt": Rebuilt, "noises": Noises}
+_PARTS = {"restoration": Restoration, "rebuilt": Rebuilt, "noises": Noises, "structure": Structure}
 
 
 def save_case(case: Case, file: Path) -> None:
@@ -116,7 +144,7 @@ def save_case(case: Case, file: Path) -> None:
                 facts[part][item.name] = value
     facts["findings"] = [asdict(f) for f in case.findings]
     facts["overall"] = None if case.overall is None else asdict(case.overall)
-    for name in ("target", "name", "sha256", "notes", "truth"):
+    for name in ("target", "name", "sha256", "notes", "truth", "caption"):
         facts[name] = getattr(case, name)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, facts=np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8), **arrays)
@@ -131,7 +159,7 @@ def load_case(file: Path) -> Case:
         facts = json.loads(stored["facts"].tobytes())
         parts = {}
         for part, kind in _PARTS.items():
-            if facts[part] is None:
+            if facts.get(part) is None:
                 continue
             arrays = {
                 name.split(".")[1]: stored[name].astype(np.float32)
@@ -152,6 +180,7 @@ def load_case(file: Path) -> Case:
         False,
         findings=findings,
         overall=_verdict(facts["overall"]),
+        caption=facts.get("caption"),
         **parts,
     )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mia_viz.case import Case
 from mia_viz.pictures.prepare import Prepared
@@ -17,6 +18,7 @@ from mia_viz.targets.bundled import open_target, population_of, reference_file, 
 if TYPE_CHECKING:
     from mia_viz.pictures.picture import Picture
     from mia_viz.report import Files
+    from mia_viz.report.facts import Facts
     from mia_viz.set_audit import SetAnswer
 
 
@@ -75,18 +77,20 @@ def reference(name: str) -> Reference | None:
         return None
 
 
-def examine_bundled(name: str, prepared: Prepared, picture: str, truth: str | None, progress, on_stage) -> Case:
+def examine_bundled(
+    name: str, prepared: Prepared, picture: str, truth: str | None, progress, on_stage, caption: str = ""
+) -> Case:
     """Examine a picture under a bundled target; see `mia_viz.examine.examine`."""
     from mia_viz.examine import examine
 
-    return examine(opened(name), prepared, picture, reference(name), truth, progress, on_stage)
+    return examine(opened(name), prepared, picture, reference(name), truth, progress, on_stage, caption)
 
 
-def ask_bundled(name: str, prepared: Prepared, attacks: list[str], progress, on_finding) -> None:
+def ask_bundled(name: str, prepared: Prepared, attacks: list[str], progress, on_finding, caption: str = "") -> None:
     """Ask chosen methods about a picture under a bundled target; see `mia_viz.examine.ask_methods`."""
     from mia_viz.examine import ask_methods
 
-    ask_methods(opened(name), prepared, attacks, reference(name), progress, on_finding)
+    ask_methods(opened(name), prepared, attacks, reference(name), progress, on_finding, caption)
 
 
 @lru_cache(maxsize=4)
@@ -117,25 +121,55 @@ def statement_bundled(name: str, case: Case, twin: Case | None = None) -> Statem
     return statement(case, reference(name), gallery(name, case.values.shape), other)
 
 
+def finished(case: Case) -> bool:
+    """Whether every method of the walk has spoken about a case."""
+    if case.overall is not None or not case.findings:
+        return case.overall is not None
+    from mia_viz.plans import walk_plans
+
+    return len(case.findings) == len(walk_plans(case.target))
+
+
+def known_file(case: Case) -> Path | None:
+    """The file of a bundled picture that a case is about; None for any other picture."""
+    known, pictures = population_of(case.target), gallery(case.target, case.values.shape)
+    if known is None or pictures is None or case.sha256 not in pictures.sha256:
+        return None
+    return known.path(pictures.sha256.index(case.sha256))
+
+
+def facts_bundled(case: Case, picture: Mapping[str, Any], twin: bool) -> Facts:
+    """What a report on a case under a bundled target states beside the finding.
+
+    picture: see `mia_viz.report.facts.picture_facts`. twin: whether the twin was asked as well.
+    """
+    from mia_viz.plans import walk_plans
+    from mia_viz.report import facts
+
+    name, known = case.target, reference(case.target)
+    flags = [f"--caption {shlex.quote(picture['caption'])}"] if picture["caption"] else []
+    flags += ["--no-twin"] if not twin and twin_of(name) else []
+    flags += ["--keep-name"] if "name" in picture else []
+    return facts.Facts(
+        picture,
+        facts.target_facts(opened(name)),
+        facts.reference_facts(known, reference_file(name)),
+        facts.settings_facts([p for p in walk_plans(name) if any(f.key == p.key for f in case.findings)]),
+        facts.program_facts(),
+        facts.command(name, picture["prepare"], *flags),
+    )
+
+
 def report_bundled(
     name: str, case: Case, folder: Path, picture: Picture | None = None, twin: Case | None = None, how: str = "exact"
 ) -> Files:
     """Write the report of a finished case; picture: the file it came from, as decoded; how: it was prepared."""
     from mia_viz import report
-    from mia_viz.plans import walk_plans
-    from mia_viz.report import facts
+    from mia_viz.report.facts import picture_facts
 
-    target, known = opened(name), reference(name)
-    about = facts.Facts(
-        facts.picture_facts(picture, how),
-        facts.target_facts(target),
-        facts.reference_facts(known, reference_file(name)),
-        facts.settings_facts([p for p in walk_plans(name) if any(f.key == p.key for f in case.findings)]),
-        facts.program_facts(),
-        facts.command(name, how, *(["--no-twin"] if twin is None and twin_of(name) else [])),
-    )
+    about = facts_bundled(case, picture_facts(picture, how, caption=case.caption or ""), twin is not None)
     found = statement_bundled(name, case, twin)
-    return report.write(case, found, known, about, folder, gallery(name, case.values.shape))
+    return report.write(case, found, reference(name), about, folder, gallery(name, case.values.shape))
 
 
 def sets_bundled(

@@ -1,7 +1,8 @@
 """Examine one picture: run the attacks of the walk one after the other and grow its Case.
 
-The order puts cheap evidence first: noise aggregation (5 evaluations), loss (1), FCRE (30), then DRC (240). A listener
-receives the case after every attack, so a screen can fill in while the rest is still being computed.
+The order puts cheap evidence first: noise aggregation (5 evaluations), loss (1), for models that take captions SMIA (2,
+and 4 for its curve), FCRE (30), then DRC (240). A listener receives the case after every attack, so a screen can fill
+in while the rest is still being computed.
 """
 
 from __future__ import annotations
@@ -10,18 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from mia_viz.analysis import Plan, Result, plan, run, to_pictures
 from mia_viz.attacks.attack import refusal
-from mia_viz.attacks.drc import DRC
-from mia_viz.case import Case, Finding, Noises, Rebuilt, Restoration
-from mia_viz.frequency import patch_mask
+from mia_viz.case import Case, Finding
 from mia_viz.pictures.prepare import Prepared
 from mia_viz.plans import walk_plans
 from mia_viz.probe import Probe, Progress
 from mia_viz.reference import Reference, captions_kind
+from mia_viz.shown import with_pictures
 from mia_viz.targets.target import Target
 from mia_viz.together import together
 from mia_viz.verdict import judge
@@ -54,10 +52,11 @@ def examine(
     probe = Probe.of(target, to_pictures([prepared]), progress=progress, captions=[caption])
     told = captions_kind(target, [caption])
     case = Case(target.name, name, prepared.values, prepared.sha256, prepared.notes, truth)
+    case = replace(case, caption=caption if target.takes else None)
     for chosen in chosen_plans:
         result = run(probe, chosen)
         case = replace(case, findings=(*case.findings, _finding(result, reference, prepared.sha256, told)))
-        case = _with_pictures(case, probe, result)
+        case = with_pictures(case, probe, result)
         if len(case.findings) == len(chosen_plans):
             whole = together(case.findings, reference, case.sha256)
             case = replace(case, overall=whole and whole.verdict)
@@ -103,30 +102,3 @@ def _finding(result: Result, reference: Reference | None, sha256: str, told: str
         result.seconds,
         verdict,
     )
-
-
-def _with_pictures(case: Case, probe: Probe, result: Result) -> Case:
-    """The case with the pictures this attack's evidence yields."""
-    evidence, params = result.evidence, result.plan.params
-    if result.plan.attack.name == "noise_aggregation":
-        return replace(case, noises=Noises(tuple(evidence.timesteps), _array(evidence.observed[0])))
-    if result.plan.attack.name == "loss":
-        state = probe.noised(params.t)
-        alpha, sigma = probe.target.schedule.gains(params.t)
-        pictures = probe.target.decode(torch.cat([state.x, probe.x0_hat(state)]))
-        patches = patch_mask(probe.pictures)[0]
-        return replace(
-            case,
-            rebuilt=Rebuilt(params.t, _array(pictures[0]), _array(pictures[1]), _array(patches), (sigma / alpha) ** 2),
-        )
-    if isinstance(result.plan.attack, DRC):
-        likeness = result.plan.attack.likeness(evidence, params)[0]
-        restored = Restoration(
-            _array(evidence.observed[0]), _array(evidence.mask[0]), evidence.labels, _array(likeness)
-        )
-        return replace(case, restoration=restored)
-    return case
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    return tensor.detach().float().cpu().numpy()

@@ -113,6 +113,21 @@ def for_latents(task: Task, probe: Probe) -> Task:
     return replace(task, hidden=on_grid(task.hidden, probe.target), visible=visible)
 
 
+def given(probe: Probe, tasks: Sequence[Task]) -> Tensor:
+    """The degraded pictures that `restore` starts from, (N, K, C, H, W): 0 where pixels are hidden.
+
+    Denoising is given x_t; of a latent model it is shown decoded.
+    """
+    parts = []
+    for k, task in enumerate(tasks):
+        if task.level is None:
+            parts.append(task.known(probe.pictures))
+        else:
+            noise = probe.noise_sequence(FIRST_DRAW + k, 1)[0]
+            parts.append(probe.target.decode(noised(probe.x_0, noise, probe.target.schedule.gains(task.level))))
+    return torch.stack(parts, dim=1)
+
+
 def ladder(start: int, levels: int) -> list[int]:
     """`levels` timesteps from start downwards in equal steps, followed by CLEAN."""
     return [*(round(start * (levels - i) / levels) for i in range(levels)), CLEAN]

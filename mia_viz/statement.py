@@ -91,7 +91,7 @@ class Beyond:
     def sentence(self) -> str:
         """The finding in words."""
         words = {
-            "stands out": "the score still stands out",
+            "stands out": "the score stands out",
             "inconclusive": "the score is inconclusive",
             "ordinary": "the score is ordinary",
         }
@@ -108,7 +108,8 @@ class Statement:
     zone: one of verdict.ZONES, "not covered" or "no reference". answer: the one sentence. together: the combined score
     behind it. findings: the attacks one by one. twin, beyond, coverage, matches: the checks, None where they could not
     be made. nearest: SHA-256 of the reference's hold-outs most like the picture. asked: on multiple testing. changes:
-    what would change the answer, none for a picture that is not covered. notes: what could not be checked. caveats: what the statement does not say.
+    what would change the answer, none for a picture that is not covered. notes: what could not be checked. caveats:
+    what the statement does not say.
     """
 
     zone: str

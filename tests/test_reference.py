@@ -12,6 +12,8 @@ from safetensors.numpy import save_file
 
 from mia_viz import reference as module
 from mia_viz.analysis import plan, run
+from mia_viz.difficulty import difficulty
+from mia_viz.exchangeability import describe
 from mia_viz.frequency import Filter
 from mia_viz.probe import Probe
 from mia_viz.reference import (
@@ -23,6 +25,7 @@ from mia_viz.reference import (
     load,
     save,
     settings_text,
+    with_features,
 )
 
 COUNT = 20
@@ -88,6 +91,22 @@ def test_a_reference_survives_its_file(known, tmp_path):
         np.testing.assert_allclose(back.columns[name].energy, column.energy, rtol=1e-6)
         assert (back.columns[name].settings, back.columns[name].nfe) == (column.settings, column.nfe)
     assert [p.name for p in file.parent.iterdir()] == ["wavy.safetensors"]
+
+
+def test_features_and_provenance_survive_and_may_be_absent(known, pictures, tmp_path):
+    tensor = pictures(COUNT).numpy()
+    full = replace(with_features(known, tensor), provenance={"utc": "2026-01-01T00:00:00Z"})
+    save(full, tmp_path / "full.safetensors")
+    back = load(tmp_path / "full.safetensors")
+    np.testing.assert_array_equal(back.difficulty, difficulty(tensor))
+    np.testing.assert_array_equal(back.description, describe(tensor))
+    assert back.provenance == full.provenance
+    rewritten(known, tmp_path / "old.safetensors", lambda f: {k: v for k, v in f.items() if k != "provenance"})
+    old = load(tmp_path / "old.safetensors")
+    assert (old.difficulty, old.description, old.provenance) == (None, None, {})
+    save(replace(full, difficulty=full.difficulty[1:]), tmp_path / "short.safetensors")
+    with pytest.raises(ReferenceFileError, match="not equally long"):
+        load(tmp_path / "short.safetensors")
 
 
 def test_a_picture_can_be_left_out_of_its_own_reference(known):

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 BUNDLED_ATTACKS = "loss,drc,fcre,noise_aggregation,sima,pia,pian,secmi,pfami,rediffuse"
 REVEALS = (
     "The reference file holds no pictures: of each picture it holds scores, spectra, thirteen numbers on brightness "
-    "and detail, and a SHA-256. Whoever has one of the pictures can still find out from it that it is among them, and on which side."
+    "and detail, and a SHA-256. Whoever has one of the pictures can still find out from it that it is among them, and "
+    "on which side."
 )
 
 

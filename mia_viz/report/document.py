@@ -75,7 +75,7 @@ Block = Heading | Text | Box | Bullets | Table | Picture | Row | NewPage
 
 def blocks(content: Mapping[str, Any], drawn: Mapping[str, Drawn]) -> list[Block]:
     """The whole report in reading order. drawn: figures by name; missing ones are passed over."""
-    return [*_one_page(content, drawn), NewPage(), *_evidence(content, drawn), NewPage(), *_appendix(content, drawn)]
+    return [*_one_page(content, drawn), NewPage(), *_evidence(content, drawn), NewPage(), *appendix(content, drawn)]
 
 
 def title(content: Mapping[str, Any]) -> str:
@@ -155,7 +155,8 @@ def _reference_words(reference: Mapping[str, Any] | None, cover: Mapping[str, An
     return text if cover is None else f"{text} {cover['sentence']}"
 
 
-def _appendix(content: Mapping[str, Any], drawn: Mapping[str, Drawn]) -> list[Block]:
+def appendix(content: Mapping[str, Any], drawn: Mapping[str, Drawn]) -> list[Block]:
+    """What was measured, hashes, settings, versions and the command that makes the report again."""
     found: list[Block] = [Heading("Appendix", 2)]
     found += [Heading("What was measured", 3), _measured(content["findings"])]
     combined = _combined_words(content["answer"]["combined"])
@@ -213,6 +214,8 @@ def _identity(content: Mapping[str, Any]) -> Table:
         ]
     else:
         rows.append(("picture file", "its bytes were not at hand when this report was made"))
+    if picture.get("caption"):
+        rows.append(("caption told to the model", picture["caption"]))
     rows += [
         ("decoded pixels, SHA-256", picture["pixels_sha256"]),
         ("model", f"{target['name']}, {target['parameters']:,} weights, trained on: {target['trained_on']}"),

@@ -49,12 +49,17 @@ h2, h3 { break-after: avoid; }
 
 def page(title: str, blocks: Sequence[Block]) -> str:
     """The page's HTML."""
-    body = "\n".join(_block(block) for block in blocks)
+    body = fragment(blocks)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><main>\n{body}\n</main></body></html>\n"
     )
+
+
+def fragment(blocks: Sequence[Block]) -> str:
+    """The blocks' HTML without a page around them."""
+    return "\n".join(_block(block) for block in blocks)
 
 
 def _block(block: Block) -> str:

@@ -96,6 +96,16 @@ def families() -> list[str]:
     return [name for name in known if (ASSETS / name / "population.json").is_file()]
 
 
+def captioned(family: str) -> bool:
+    """Whether a family's targets are told a caption beside the picture."""
+    return population(family).captions is not None
+
+
+def captioned_names() -> list[str]:
+    """Names of the bundled targets that take captions."""
+    return [name for name in bundled_names() if captioned(family_of(name))]
+
+
 def manifest(name: str) -> dict:
     """The manifest of a bundled target: title, description, what it was trained on, recipe, losses."""
     return json.loads((ASSETS / "targets" / name / "manifest.json").read_text(encoding="utf-8"))

@@ -54,6 +54,7 @@ def test_a_latent_model_is_reported_on(make_murmur, known, image, tmp_path):
     files = report.write(made.case, made.statement, known, made.facts, tmp_path / "out")
     content = json.loads(files.json.read_text())
     assert content["picture"]["caption"] == "a cat"
+    assert "caption told to the model" in files.html.read_text()
     assert content["target"]["space"] == "latent"
     assert "beside known pictures" not in files.html.read_text()
 
