@@ -84,6 +84,14 @@ class Structure:
     scored: int
 
 
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """What methods compared, for the frequency laboratory: keys of plans and their residuals (n, C, H, W)."""
+
+    keys: tuple[str, ...]
+    maps: np.ndarray
+
+
 @dataclass(frozen=True)
 class Finding:
     """One attack's number for the picture; verdict is None where no reference fits. key: its reference column."""
@@ -121,13 +129,20 @@ class Case:
     overall: Verdict | None = None
     structure: Structure | None = None
     caption: str | None = None
+    residuals: Residuals | None = None
 
     def finding(self, attack: str) -> Finding | None:
         """What one attack found, if it has been run."""
         return next((f for f in self.findings if f.attack == attack), None)
 
 
-_PARTS = {"restoration": Restoration, "rebuilt": Rebuilt, "noises": Noises, "structure": Structure}
+_PARTS = {
+    "restoration": Restoration,
+    "rebuilt": Rebuilt,
+    "noises": Noises,
+    "structure": Structure,
+    "residuals": Residuals,
+}
 
 
 def save_case(case: Case, file: Path) -> None:

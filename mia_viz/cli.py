@@ -14,10 +14,23 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from mia_viz import __version__
-from mia_viz.commands import attacks, bench, evaluate, reference, report, score, sets, targets, train, verify
+from mia_viz.commands import (
+    attacks,
+    audit,
+    bench,
+    data,
+    evaluate,
+    reference,
+    report,
+    score,
+    sets,
+    targets,
+    train,
+    verify,
+)
 
 USAGE, INTERRUPTED, CLOSED_PIPE = 2, 130, 141
-COMMANDS = (score, report, verify, sets, attacks, targets, train, reference, evaluate, bench)
+COMMANDS = (score, report, verify, sets, audit, attacks, targets, data, train, reference, evaluate, bench)
 
 
 class UsageError(ValueError):

@@ -123,8 +123,10 @@ def statement_bundled(name: str, case: Case, twin: Case | None = None) -> Statem
 
 def finished(case: Case) -> bool:
     """Whether every method of the walk has spoken about a case."""
-    if case.overall is not None or not case.findings:
-        return case.overall is not None
+    if case.overall is not None:
+        return True
+    if not case.findings:
+        return False
     from mia_viz.plans import walk_plans
 
     return len(case.findings) == len(walk_plans(case.target))
@@ -177,7 +179,7 @@ def sets_bundled(
 ) -> SetAnswer:
     """Test a set of pictures under a bundled target; see `mia_viz.set_audit.ask_set`.
 
-    unseen: certainly unseen pictures like them; where None, the calibration hold-outs of the reference.
+    unseen: certainly unseen pictures like them; where None, the reference's hold-outs set aside for tests.
     """
     from mia_viz.set_audit import ask_set
 

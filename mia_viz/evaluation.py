@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import roc_auc_score, roc_curve
 
 RESAMPLES = 2000
 SEED = 20_260_101
@@ -88,12 +87,16 @@ class Metrics:
 
 def roc(scores: Scores) -> Roc:
     """Every point of the empirical ROC curve."""
+    from sklearn.metrics import roc_curve  # seconds to load, and the app needs this module before any curve is drawn
+
     fpr, tpr, threshold = roc_curve(scores.labels, scores.pooled, drop_intermediate=False)
     return Roc(fpr, tpr, threshold)
 
 
 def auc(scores: Scores) -> float:
     """Area under the ROC curve: how often a member scores above a hold-out, ties counting one half."""
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(scores.labels, scores.pooled))
 
 

@@ -15,11 +15,12 @@ import numpy as np
 from mia_viz.analysis import Plan, Result, plan, run, to_pictures
 from mia_viz.attacks.attack import refusal
 from mia_viz.case import Case, Finding
+from mia_viz.laboratory.subject import ALSO_ASKED
 from mia_viz.pictures.prepare import Prepared
 from mia_viz.plans import walk_plans
 from mia_viz.probe import Probe, Progress
 from mia_viz.reference import Reference, captions_kind
-from mia_viz.shown import with_pictures
+from mia_viz.shown import with_pictures, with_residual
 from mia_viz.targets.target import Target
 from mia_viz.together import together
 from mia_viz.verdict import judge
@@ -43,12 +44,15 @@ def examine(
 ) -> Case:
     """Run the walk's attacks on one picture and return the finished case.
 
+    After a whole walk, residuals of the laboratory's other methods are collected, which costs a few questions more.
+
     caption: told to a model that takes one. plans: those to run, the walk's where None. Raises
     `mia_viz.probe.Cancelled` when progress.cancel is set, between two network calls.
     """
     progress = progress or Progress()
     chosen_plans = walk_plans(target.name) if plans is None else plans
-    progress.expected = sum(p.evaluations for p in chosen_plans)
+    also = [plan(name) for name in ALSO_ASKED] if plans is None else []
+    progress.expected = sum(p.evaluations for p in (*chosen_plans, *also))
     probe = Probe.of(target, to_pictures([prepared]), progress=progress, captions=[caption])
     told = captions_kind(target, [caption])
     case = Case(target.name, name, prepared.values, prepared.sha256, prepared.notes, truth)
@@ -56,10 +60,14 @@ def examine(
     for chosen in chosen_plans:
         result = run(probe, chosen)
         case = replace(case, findings=(*case.findings, _finding(result, reference, prepared.sha256, told)))
-        case = with_pictures(case, probe, result)
+        case = with_residual(with_pictures(case, probe, result), result)
         if len(case.findings) == len(chosen_plans):
             whole = together(case.findings, reference, case.sha256)
             case = replace(case, overall=whole and whole.verdict)
+        on_stage(case)
+    for chosen in also:
+        case = with_residual(case, run(probe, chosen))
+    if also:
         on_stage(case)
     return case
 

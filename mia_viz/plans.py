@@ -22,7 +22,7 @@ FAMILY_ATTACKS = {"emoji": ("noise_aggregation", "loss", "smia", "fcre", "drc")}
 """Text-to-image models are also asked whether the picture's structure lasts."""
 FAMILY_SETTINGS = {
     "digits": {"drc": {"tasks": "sr2+sr4", "restorations": "2", "levels": "10", "resamplings": "3"}},
-    "emoji": {"drc": {"restorations": "3", "levels": "10", "resamplings": "2"}},
+    "emoji": {"drc": {"tasks": "centre+salient", "restorations": "2", "levels": "10", "resamplings": "2"}},
 }
 """Digits are made coarser instead of having a part hidden, which is mostly black. Both are walked in fewer steps than
 the brains: on their "choose" splits that told members and hold-outs apart as well."""

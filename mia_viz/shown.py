@@ -16,14 +16,18 @@ from mia_viz.attacks import get
 from mia_viz.attacks.drc import DRC
 from mia_viz.attacks.noise_aggregation import NoiseAggregation
 from mia_viz.attacks.smia import SMIA, structure
-from mia_viz.case import Case, Noises, Rebuilt, Restoration, Structure
+from mia_viz.case import Case, Noises, Rebuilt, Residuals, Restoration, Structure
 from mia_viz.frequency import patch_mask
+from mia_viz.laboratory.subject import ALSO_ASKED
 from mia_viz.probe import Probe
 from mia_viz.restoration import given
 from mia_viz.scoring import ssim_map
 
 STRUCTURE_END = 300
 """The level up to which the picture's structure is followed; the paper's best levels lie well below."""
+
+RESIDUALS = ("loss", "fcre", *ALSO_ASKED)
+"""Methods whose residual is one picture on the grid of x_0."""
 
 
 def with_pictures(case: Case, probe: Probe, result: Result) -> Case:
@@ -38,6 +42,18 @@ def with_pictures(case: Case, probe: Probe, result: Result) -> Case:
     if isinstance(attack, DRC):
         return replace(case, restoration=_restoration(attack, params, probe, result))
     return case
+
+
+def with_residual(case: Case, result: Result) -> Case:
+    """The case with the residual of a method that makes one comparison, for the frequency laboratory."""
+    evidence, chosen = result.evidence, result.plan
+    if chosen.attack.name not in RESIDUALS or chosen.filter.kind != "none":
+        return case
+    # FCRE's second pair, of rebuilt pictures, is left out as it is from a reference's energies.
+    residual = evidence.residual[0, :1]
+    residual = residual if evidence.mask is None else residual * evidence.mask[0, :1]
+    keys, maps = ((), _array(residual[:0])) if case.residuals is None else (case.residuals.keys, case.residuals.maps)
+    return replace(case, residuals=Residuals((*keys, chosen.key), np.concatenate([maps, _array(residual)])))
 
 
 def _noises(attack: NoiseAggregation, params: NoiseAggregation.Params, probe: Probe, result: Result) -> Noises:

@@ -29,7 +29,7 @@ def test_version_is_the_package_version():
     assert mia_viz.__version__ == stated
 
 
-@pytest.mark.parametrize("command", [(), ("score",), ("train",), ("evaluate",), ("reference", "build")])
+@pytest.mark.parametrize("command", [(), ("score",), ("audit",), ("train",), ("evaluate",), ("reference", "build")])
 def test_help_loads_neither_torch_nor_numpy(command, tmp_path):
     code = (
         "import sys\n"

@@ -64,6 +64,11 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--pictures", type=whole_number(2), default=PICTURES, help=f"ranked at most (default: {PICTURES})"
     )
+    parser.add_argument(
+        "--laboratory",
+        action="store_true",
+        help="only time one move of the frequency laboratory's band on the server, with no model",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="write bench.json and bench.md")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and circumstances")
     parser.set_defaults(run=run)
@@ -82,6 +87,8 @@ def run(arguments: argparse.Namespace) -> None:
     from mia_viz.commands import bench_report as report
 
     check_writable(arguments.json)
+    if arguments.laboratory:
+        return laboratory(arguments)
     if arguments.out is not None and arguments.out.exists() and not arguments.out.is_dir():
         raise ValueError(f"{arguments.out} is a file; --out needs a folder.")
     arguments.batch = arguments.batch or (BATCH if arguments.compare is None else 16)
@@ -94,6 +101,16 @@ def run(arguments: argparse.Namespace) -> None:
         write_json(arguments.out / "bench.json", report.as_json(found))
         write_file(arguments.out / "bench.md", report.markdown(found) + "\n")
     print(report.render(found))
+
+
+def laboratory(arguments: argparse.Namespace) -> None:
+    """Time a move of the laboratory's band."""
+    from mia_viz.laboratory import timing
+
+    found = timing.moves()
+    if arguments.json is not None:
+        write_json(arguments.json, found.as_json())
+    print(found)
 
 
 def measured(arguments: argparse.Namespace) -> tuple[list[BenchRow], Target, list[str]]:

@@ -62,6 +62,11 @@ def add_target(parser: argparse.ArgumentParser, precision: bool = True) -> None:
         metavar="MODEL",
         help="bundled name, diffusers folder, safetensors or published checkpoint, or hub id (default: %(default)s)",
     )
+    add_model_options(parser, precision)
+
+
+def add_model_options(parser: argparse.ArgumentParser, precision: bool = True) -> None:
+    """--lora, --guidance, --device and --precision."""
     parser.add_argument("--lora", metavar="FILE", help="LoRA weights (safetensors) to put on top of the model")
     parser.add_argument(
         "--guidance",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mia_viz.reference import Reference
     from mia_viz.targets.target import Target
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".dcm", ".nii", ".nii.gz", ".npy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +112,7 @@ def picture_files(folder: Path) -> list[Path]:
     """The picture files of a folder, sorted by name. Raises ValueError when there is none."""
     if not folder.is_dir():
         raise ValueError(f"There is no folder {folder}.")
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    files = sorted(file for file in folder.iterdir() if file.name.lower().endswith(SUFFIXES))
     if not files:
         raise ValueError(f"There is no picture in {folder}.")
     return files

@@ -24,11 +24,13 @@ from mia_viz.commands.common import (
     whole_number,
     write_json,
 )
+from mia_viz.commands.views import add_view, resampling_notes, view_of
 
 if TYPE_CHECKING:
     import numpy as np
 
     from mia_viz.analysis import Plan, Result
+    from mia_viz.pictures.volume import View
     from mia_viz.reference import Reference
     from mia_viz.targets.target import Target
 
@@ -42,7 +44,7 @@ class Subject:
 
     values: (C, H, W) float32 in [-1, 1]. file_sha256: of the file's bytes. pixels_sha256: of the values, the
     picture's identity in references. key: its name in the noise generator, None for its content. caption: told to a
-    model that takes one.
+    model that takes one. stretch: new pixels per old one where the picture was resampled.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Subject:
     notes: tuple[str, ...]
     key: int | None = None
     caption: str = ""
+    stretch: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class Known:
 
 def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("score", help="score pictures against a model", description=__doc__)
-    parser.add_argument("images", nargs="+", metavar="IMAGE", type=Path, help="PNG, JPEG, TIFF, WebP or BMP")
+    parser.add_argument("images", nargs="+", metavar="IMAGE", type=Path, help="picture, or scan (DICOM, NIfTI, numpy)")
     add_target(parser)
     add_attacks(parser, DEFAULT_ATTACKS)
     parser.add_argument(
@@ -104,6 +107,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         default="exact",
         help="what may be done to a picture of another size or depth (default: nothing, %(default)s)",
     )
+    add_view(parser)
     parser.add_argument(
         "--caption",
         action="append",
@@ -139,7 +143,7 @@ def run(arguments: argparse.Namespace) -> None:
     captions = of_score(arguments.caption, arguments.captions, arguments.images, target)
     choice = choose(arguments.attack, arguments.set, arguments.filter, target, captions)
     subjects = [
-        replace(prepare_file(file, target, arguments.prepare), caption=caption)
+        replace(prepare_file(file, target, arguments.prepare, view_of(arguments)), caption=caption)
         for file, caption in zip(arguments.images, captions, strict=True)
     ]
     if arguments.noise_key == "position":
@@ -153,19 +157,19 @@ def run(arguments: argparse.Namespace) -> None:
     print(render(rows, choice, known))
 
 
-def prepare_file(file: Path, target: Target, how: str) -> Subject:
-    """A file as the target takes it. Raises PictureError that begins with the file's name."""
+def prepare_file(file: Path, target: Target, how: str, view: View | None = None) -> Subject:
+    """A file, or one slice of a scan, as the target takes it. Raises PictureError that begins with the file's name."""
     from mia_viz.pictures.files import load_picture
     from mia_viz.pictures.picture import PictureError
     from mia_viz.pictures.prepare import prepare
 
     try:
-        picture = load_picture(file)
+        picture = load_picture(file, view=view)
         prepared = prepare(picture, target.picture_shape[1:], target.picture_shape[0], how)
     except PictureError as error:
         raise PictureError(f"{file.name or file}: {error}") from error
     notes = (*picture.notes, *prepared.notes)
-    return Subject(picture.name, prepared.values, picture.sha256, prepared.sha256, notes)
+    return Subject(picture.name, prepared.values, picture.sha256, prepared.sha256, notes, stretch=prepared.stretch)
 
 
 def known_pictures(arguments: argparse.Namespace, target: Target) -> Known:
@@ -225,7 +229,7 @@ def _row(
     chosen = result.plan
     value, raw = (number if math.isfinite(number) else None for number in numbers)
     told = captions_kind(target, [subject.caption])
-    notes = (*subject.notes, *caption_notes(chosen, told, known))
+    notes = (*subject.notes, *resampling_notes(chosen, target, subject.stretch), *caption_notes(chosen, told, known))
     if value is None:
         notes = (*notes, "The attack gives no finite number for this picture.")
     return Row(

@@ -1,4 +1,4 @@
-"""`targets`: the bundled models and what is known about them."""
+"""`targets`: the bundled models and what is known about them; `targets check MODEL`: one of your own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 
+from mia_viz.commands import target_check
 from mia_viz.commands.common import open_target, table
 
 
@@ -28,9 +29,10 @@ class TargetFacts:
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("targets", help="list the bundled models", description=__doc__)
+    parser = commands.add_parser("targets", help="list the bundled models, or check your own", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
+    target_check.add(parser.add_subparsers(metavar="check"))
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -114,6 +114,7 @@ def store_opening(family: str) -> Path:
         truth(picked.group, target),
         Progress(),
         lambda case: None,
+        picked.caption or "",
     )
     file = bundled.case_file(family)
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -59,7 +59,7 @@ def strip_plots(strips: list[Strip]) -> go.Figure:
     figure.update_layout(margin={"l": 88, "r": 12, "t": 44, "b": 44}, showlegend=False)
     figure.update_yaxes(tickvals=[0, 1], ticktext=["never seen", "in training"], range=[-0.6, 1.6])
     figure.update_yaxes(showgrid=False, zeroline=False)
-    figure.update_xaxes(nticks=6)
+    figure.update_xaxes(nticks=5, tickangle=0)
     figure.update_xaxes(title="more like a training picture \N{RIGHTWARDS ARROW}", row=len(strips), col=1)
     return figure
 

@@ -17,7 +17,7 @@ SEQUENTIAL = np.array([[16, 16, 24], [62, 38, 104], [150, 54, 106], [226, 106, 6
 
 
 def grey(values: np.ndarray) -> np.ndarray:
-    """A picture (C, H, W) in [-1, 1] as uint8 (H, W) or (H, W, 3), clipped."""
+    """A picture (C, H, W) in [-1, 1] as it is, uint8 (H, W) when grey or (H, W, 3) in colour, clipped."""
     shown = np.rint((np.clip(values, -1, 1) + 1) * 127.5).astype(np.uint8)
     return shown[0] if len(shown) == 1 else np.moveaxis(shown, 0, 2)
 
@@ -30,8 +30,28 @@ def ramp(values: np.ndarray, colours: np.ndarray, low: float, high: float) -> np
 
 
 def signed(values: np.ndarray, limit: float) -> np.ndarray:
-    """A signed map (C, H, W), averaged over channels, centred on zero: blue below, white at 0, orange above."""
-    return ramp(values.mean(axis=0), DIVERGING, -limit, limit)
+    """A signed map (C, H, W) centred on zero: blue below, white at 0, orange above.
+
+    Of several channels the size shown is their root mean square, so that changes of hue do not cancel, and the sign
+    is that of their mean: brighter or darker.
+    """
+    size = np.sqrt((values**2).mean(axis=0))
+    return ramp(np.where(values.mean(axis=0) < 0, -size, size), DIVERGING, -limit, limit)
+
+
+def channels(values: np.ndarray, limit: float) -> np.ndarray:
+    """Channels (C, H, W) of a latent as small multiples in reading order, each signed as above, a grey line between.
+
+    uint8 (rows * (H + 1) - 1, columns * (W + 1) - 1, 3), as square as C allows.
+    """
+    count, height, width = values.shape
+    columns = int(np.ceil(np.sqrt(count)))
+    rows = -(-count // columns)
+    sheet = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1, 3), 128, dtype=np.uint8)
+    for i, channel in enumerate(values):
+        top, left = i // columns * (height + 1), i % columns * (width + 1)
+        sheet[top : top + height, left : left + width] = ramp(channel, DIVERGING, -limit, limit)
+    return sheet
 
 
 def unsigned(values: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -67,9 +87,9 @@ def tile(array: np.ndarray, caption: str, alt: str, note: str = "") -> str:
 
 
 def strip(tiles: list[str]) -> str:
-    """Tiles side by side; three stay together on a phone, more wrap to two columns."""
-    three = " mv-three" if len(tiles) == 3 else ""
-    return f'<div class="mv-strip{three}">{"".join(tiles)}</div>'
+    """Tiles side by side; three stay together on a phone, more wrap to two columns, and one or two stay small."""
+    kind = {1: " mv-few", 2: " mv-few", 3: " mv-three"}.get(len(tiles), "")
+    return f'<div class="mv-strip{kind}">{"".join(tiles)}</div>'
 
 
 def scale_bar(colours: np.ndarray, low: str, middle: str, high: str) -> str:

@@ -1,34 +1,40 @@
-"""PNG, JPEG, TIFF, WebP and BMP files to Picture; a file is known by its content, never by its name.
+"""Files to Picture: PNG, JPEG, TIFF, WebP and BMP here, scans (DICOM, NIfTI, numpy) by the file of each format.
 
+A file is known by its content, never by its name.
 Limits are checked before memory is taken: bytes before reading, pixels from the header before decoding.
 Whatever is wrong with a file, the answer is one PictureError with a sentence for a person.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import re
 import struct
-import threading
-import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from mia_viz.pictures.limits import MAX_BYTES, MAX_PIXELS, MAX_SCAN_BYTES, TOO_MANY_PIXELS, guarded, sha256_of
 from mia_viz.pictures.picture import Picture, PictureError
+from mia_viz.pictures.volume import View, Volume
 
-MAX_BYTES = 50_000_000
-MAX_PIXELS = 64_000_000
 MAX_NAME = 60
+HEAD = 348
+"""Bytes that tell one format from another."""
 SIGNATURES = {
     "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
     "JPEG": re.compile(rb"\xff\xd8\xff"),
     "TIFF": re.compile(rb"II[*+]\0|MM\0[*+]"),
     "WebP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
     "BMP": re.compile(rb"BM"),
+}
+SCANS = {
+    "DICOM": re.compile(rb"\x08\0[\0\x05\x08\x16]\0|\x02\0\0\0", re.DOTALL),
+    "zip": re.compile(rb"PK\x03\x04"),
+    "NIfTI": re.compile(rb"\x1f\x8b|.{344}n[i+]1\0|.{4}n[i+]2\0", re.DOTALL),
+    "numpy": re.compile(rb"\x93NUMPY"),
 }
 DECODED_MODES = {
     "1": "L",
@@ -47,44 +53,97 @@ TURNED = range(2, 9)
 WHITE_IS_ZERO = 0
 DARK = 4096
 
-TOO_MANY_PIXELS = f"This picture has more than {MAX_PIXELS // 10**6} million pixels; save a smaller copy and use that."
-_ONE_AT_A_TIME = threading.Lock()
+RESAVE = "open it in an image editor and save it again"
 
 
-def load_picture(source: str | os.PathLike[str] | bytes, name: str | None = None) -> Picture:
-    """Open a picture from a path or from the bytes of a file.
+def load_picture(source: str | os.PathLike[str] | bytes, name: str | None = None, view: View | None = None) -> Picture:
+    """Open a picture, or one slice of a scan, from a path or from the bytes of a file.
 
     name: what to call it, "picture" for bytes without one; folders and unprintable characters are removed.
-    Raises PictureError for a missing, empty, oversized (50 MB, 64 million pixels), damaged or cut-off file,
-    another file type, several pictures in one file, and values without a defined black and white.
+    view: slice, axis and window of a scan; a folder is read as a DICOM series.
+    Raises PictureError for a missing, empty, oversized (50 MB, 64 million pixels; scans: 300 MB), damaged or cut-off
+    file, another file type, several pictures in one file, and values without a defined black and white.
     """
     data = source if isinstance(source, bytes) else _read(source)
-    if not data:
-        raise PictureError("This file is empty; please choose another one.")
-    if len(data) > MAX_BYTES:
-        raise PictureError(f"This file is larger than {MAX_BYTES // 10**6} MB; save a smaller copy and use that.")
+    volume = open_volume(source if data is None else data, _name(source, name))
+    if volume is not None:
+        return volume.picture(view)
+    if view is not None and view.asks:
+        raise PictureError("Slices and windows can be chosen of DICOM, NIfTI and numpy files only.")
+    _check_size(data, MAX_BYTES)
     kind = next((kind for kind, signature in SIGNATURES.items() if signature.match(data)), None)
     if kind is None:
-        raise PictureError("This file is not a picture that can be read here; please use PNG, JPEG, TIFF, WebP or BMP.")
+        raise PictureError(
+            "This file is not a picture that can be read here; "
+            "please use PNG, JPEG, TIFF, WebP or BMP, or a scan as DICOM, NIfTI or numpy."
+        )
+    pixels, mode, bits, notes = _decode(data, kind)
+    return Picture(pixels, _name(source, name), sha256_of(data), len(data), mode, bits, notes)
 
+
+def open_volume(source: str | os.PathLike[str] | bytes, name: str | None = None) -> Volume | None:
+    """A scan of which slices and windows can be chosen; None for an ordinary picture. Raises PictureError."""
+    data = source if isinstance(source, bytes) else _read(source)
+    name = _name(source, name)
+    if data is None:
+        from mia_viz.pictures.series import open_folder
+
+        return open_folder(Path(source), name)
+    if not data:
+        raise PictureError("This file is empty; please choose another one.")
+    kind = _kind_of_scan(data[:HEAD])
+    if not kind:
+        return None
+    _check_size(data, MAX_SCAN_BYTES)
+    # The libraries of a format are loaded only where one of its files is opened.
+    if kind == "DICOM":
+        from mia_viz.pictures.dicom import open_dicom as opened
+    elif kind == "zip":
+        from mia_viz.pictures.series import open_zip as opened
+    elif kind == "NIfTI":
+        from mia_viz.pictures.nifti import open_nifti as opened
+    else:
+        from mia_viz.pictures.numpy_file import open_numpy as opened
+    return opened(data, name)
+
+
+def _kind_of_scan(head: bytes) -> str:
+    """The format of a scan from its first HEAD bytes; empty for anything else."""
+    if head[128:132] == b"DICM":  # whose first 128 bytes may be another format's
+        return "DICOM"
+    if any(signature.match(head) for signature in SIGNATURES.values()):
+        return ""
+    return next((kind for kind, signature in SCANS.items() if signature.match(head)), "")
+
+
+def _check_size(data: bytes, most: int) -> None:
+    if len(data) > most:
+        raise PictureError(f"This file is larger than {most // 10**6} MB; save a smaller copy and use that.")
+
+
+def _name(source: str | os.PathLike[str] | bytes, name: str | None) -> str:
     if name is None:
         name = "picture" if isinstance(source, bytes) else os.fspath(source)
-    pixels, mode, bits, notes = _decode(data, kind)
-    return Picture(pixels, _short(name), hashlib.sha256(data).hexdigest(), len(data), mode, bits, notes)
+    return _short(name)
 
 
-def _read(source: str | os.PathLike[str]) -> bytes:
-    """The bytes of a regular file (a pipe or device could go on for ever), at most one more than allowed."""
+def _read(source: str | os.PathLike[str]) -> bytes | None:
+    """The bytes of a regular file (a pipe or device could go on for ever), at most one more than allowed.
+
+    None for a folder.
+    """
     path = Path(source)
     try:
         if path.is_dir():
-            raise PictureError("This is a folder; please choose a single picture inside it.")
+            return None
         if not path.exists():
             raise PictureError("There is no such file; please check the name.")
         if not path.is_file():
             raise PictureError("This is not an ordinary file; please choose a picture file.")
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            head = file.read(HEAD)
+            most = MAX_SCAN_BYTES if _kind_of_scan(head) else MAX_BYTES
+            return head + file.read(most + 1 - len(head))
     except OSError:
         raise PictureError("This file cannot be read; please check that you may open it.") from None
 
@@ -99,9 +158,7 @@ def _decode(data: bytes, kind: str) -> tuple[np.ndarray, str, int, tuple[str, ..
     """Pixels (H, W, C) in [0, 1], stored mode, stored bits, notes; PictureError where there are none."""
     if kind == "WebP" and _webp_pixels(data) > MAX_PIXELS:
         raise PictureError(TOO_MANY_PIXELS)
-    # The filter of warnings belongs to the whole process: one thread at a time may change and restore it.
-    with _ONE_AT_A_TIME, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with guarded(kind, RESAVE):
         try:
             if kind == "PNG":
                 # Decoding stops at the last row; only this looks at checksums and the end of the file.
@@ -109,19 +166,8 @@ def _decode(data: bytes, kind: str) -> tuple[np.ndarray, str, int, tuple[str, ..
                     image.verify()
             with Image.open(io.BytesIO(data), formats=[kind]) as image:
                 return _extract(image, data)
-        except PictureError:
-            raise
         except Image.DecompressionBombError as error:
             raise PictureError(TOO_MANY_PIXELS) from error
-        except MemoryError as error:
-            raise PictureError("There is not enough memory for this picture; save a smaller copy.") from error
-        # Decoders answer hostile bytes with nearly every built-in exception (SyntaxError, struct.error,
-        # TypeError, zlib.error, ...), other ones in each release, so a list could only be incomplete.
-        except Exception as error:
-            raise PictureError(
-                f"This {kind} file is damaged, incomplete or of a rare kind; "
-                "open it in an image editor and save it again."
-            ) from error
 
 
 def _webp_pixels(data: bytes) -> int:

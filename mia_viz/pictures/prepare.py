@@ -26,11 +26,13 @@ class Prepared:
     values: float32 (C, H, W) in [-1, 1], contiguous; -1 is black.
     notes: what was changed, one sentence each; empty when the model sees the picture just as it is.
     sha256: of the values as little-endian float32 in C order: equal values, equal hash on every machine.
+    stretch: new pixels per old one where it was resampled, above 1 enlarged; 1 where it was not.
     """
 
     values: np.ndarray
     notes: tuple[str, ...]
     sha256: str
+    stretch: float = 1.0
 
 
 def prepare(picture: Picture, size: tuple[int, int], channels: int, how: str = "exact") -> Prepared:
@@ -55,13 +57,16 @@ def prepare(picture: Picture, size: tuple[int, int], channels: int, how: str = "
     if how == "crop":
         pixels = _window(pixels, size, notes)
     pixels = _colours(picture, pixels, channels, how, notes)
+    stretch = 1.0
     if how != "exact":
         inner = size if how == "crop" else _inner_size(pixels.shape[:2], size)
+        stretch = min(side / full for side, full in zip(inner, pixels.shape[:2], strict=True))
+        stretch = max(inner[0] / pixels.shape[0], inner[1] / pixels.shape[1]) if stretch >= 1 else stretch
         pixels = _pad(_resample(pixels, inner, notes), size, notes)
 
     values = np.ascontiguousarray(np.moveaxis(pixels, 2, 0) * np.float32(2) - np.float32(1))
     digest = hashlib.sha256(values.astype("<f4", copy=False).tobytes()).hexdigest()
-    return Prepared(values, tuple(notes), digest)
+    return Prepared(values, tuple(notes), digest, stretch)
 
 
 def to_uint8(values: np.ndarray) -> np.ndarray:

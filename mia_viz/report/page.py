@@ -37,7 +37,8 @@ h2, h3 { break-after: avoid; }
 .page { border: 0; border-top: 1px solid #d5d9de; margin: 2.5rem 0 0; }
 @page { size: A4; margin: 16mm 17mm; }
 @media print { html { font-size: 9pt; } body { max-width: none; padding: 0; line-height: 1.4; }
-  .page { break-before: page; visibility: hidden; margin: 0; height: 0; } h2 { margin-top: 1rem; } }
+  .page { break-before: page; visibility: hidden; margin: 0; height: 0; } h2 { margin-top: 1rem; }
+  figure { margin: .4rem 0; } }
 @media screen and (max-width: 34rem) { main > figure img { width: 36rem; max-width: none; }
   table.wide { width: 34rem; } }
 @media screen and (max-width: 30rem) { body { padding: 1rem .8rem 3rem; } .answer { padding: .6rem .8rem; }

@@ -1,9 +1,14 @@
-"""Pixel-space DDPMs: an ordinary diffusers folder with a `UNet2DModel` and a scheduler."""
+"""Pixel-space DDPMs: an ordinary diffusers folder with a `UNet2DModel` and a scheduler.
+
+Networks that also predict a variance (Nichol & Dhariwal 2021: twice the channels) are asked for their noise alone;
+those told a class get its number in place of a caption.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -11,7 +16,7 @@ from diffusers import DDPMScheduler, UNet2DModel
 from torch import Tensor
 
 from mia_viz.diffusion import Schedule
-from mia_viz.targets.target import Card, Target, TargetError, noise_from_prediction
+from mia_viz.targets.target import Card, Condition, Target, TargetError, noise_from_prediction
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
@@ -19,6 +24,7 @@ MAX_SIDE = 1024
 MAX_CHANNELS = 8192
 MAX_LAYERS = 16
 MAX_STEPS = 100_000
+MAX_CLASSES = 1_000_000
 
 
 class PixelTarget(Target):
@@ -46,6 +52,8 @@ class PixelTarget(Target):
         self.shape = (unet.config.in_channels, height, width)
         self.schedule, self.name, self.card, self.prediction = schedule, name, card, prediction
         self.precision = precision
+        self.classes = unet.config.num_class_embeds or 0
+        self.takes = "class" if self.classes else ""
         self._sha256 = weights_sha256
         self._alpha = schedule.alpha.float().to(self._device)
         self._sigma = schedule.sigma.float().to(self._device)
@@ -62,22 +70,38 @@ class PixelTarget(Target):
     def has_gradients(self) -> bool:
         return True
 
-    def loss_gradients(self, x_t: Tensor, timesteps: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+    def condition(self, captions: Sequence[str]) -> Condition | None:
+        """Class numbers (N,) from captions that are numbers. Raises TargetError for any other caption, or none."""
+        if not self.classes:
+            return None
+        for caption in captions:
+            if not (caption.strip().isdecimal() and int(caption) < self.classes):
+                raise TargetError(
+                    f"This model must be told a class with every picture: a number from 0 to {self.classes - 1}."
+                )
+        return Condition({"class_labels": torch.tensor([int(c) for c in captions], device=self._device)})
+
+    def loss_gradients(
+        self, x_t: Tensor, timesteps: Tensor, eps: Tensor, condition: Condition | None = None
+    ) -> tuple[Tensor, Tensor]:
         weights = [w.detach().requires_grad_(True) for w in self.unet.parameters()]
         named = dict(zip((name for name, _ in self.unet.named_parameters()), weights, strict=True))
         with torch.enable_grad():
-            output = torch.func.functional_call(self.unet, named, (x_t, timesteps)).sample
+            told = condition.tensors if condition is not None else {}
+            output = torch.func.functional_call(self.unet, named, (x_t, timesteps), told).sample
             eps_hat = self._as_noise(output, x_t, timesteps)
             gradients = torch.autograd.grad((eps_hat - eps).square().mean(), weights)
         return eps_hat.detach(), torch.stack([g.square().sum() for g in gradients])
 
-    def predict_noise(self, x_t: Tensor, timesteps: Tensor) -> Tensor:
+    def predict_noise(self, x_t: Tensor, timesteps: Tensor, condition: Condition | None = None) -> Tensor:
         lower = self.precision != "float32"
         kind = torch.float16 if self.precision == "float16" else torch.bfloat16
         with torch.autocast(self._device.type, kind, enabled=lower):
-            return self._as_noise(self.unet(x_t, timesteps).sample.float(), x_t, timesteps)
+            told = condition.tensors if condition is not None else {}
+            return self._as_noise(self.unet(x_t, timesteps, **told).sample.float(), x_t, timesteps)
 
     def _as_noise(self, output: Tensor, x_t: Tensor, timesteps: Tensor) -> Tensor:
+        output = output[:, : self.shape[0]]  # without a learned variance behind it
         if self.prediction == "epsilon":
             return output
         alpha = self._alpha[timesteps].view(-1, 1, 1, 1)
@@ -126,9 +150,11 @@ def check_unet_config(config: dict) -> None:
         raise TargetError("The model's channel widths are missing or absurdly large.")
     if not _within(config.get("layers_per_block", 2), MAX_LAYERS):
         raise TargetError("The model's number of layers is absurdly large.")
-    if config.get("num_class_embeds") is not None or config.get("class_embed_type") is not None:
-        raise TargetError("The model wants a class label with every question; only unconditional models are supported.")
-    if config.get("in_channels") not in (1, 3) or config.get("out_channels") != config.get("in_channels"):
+    classes = config.get("num_class_embeds")
+    if config.get("class_embed_type") is not None or (classes is not None and not _within(classes, MAX_CLASSES)):
+        raise TargetError("The model is told a class in a way that MIA-Viz does not know.")
+    channels = config.get("in_channels")
+    if channels not in (1, 3) or config.get("out_channels") not in (channels, 2 * channels):
         raise TargetError(
             "Only models of grey or RGB pictures that predict one value per pixel and channel are supported."
         )
@@ -154,7 +180,7 @@ def open_folder(folder: Path, name: str | None = None, device: str = "cpu", prec
         unet,
         schedule,
         name or folder.name,
-        read_card(folder, unet),
+        read_card(folder, unet, scheduler),
         device,
         scheduler.get("prediction_type", "epsilon"),
         precision,
@@ -211,8 +237,8 @@ def read_schedule(config: dict) -> Schedule:
     return Schedule.from_alphas_cumprod(alphas)
 
 
-def read_card(folder: Path, unet: UNet2DModel) -> Card:
-    """The facts of manifest.json where there is one, else what the folder itself tells."""
+def read_card(folder: Path, unet: UNet2DModel, scheduler: dict) -> Card:
+    """The facts of manifest.json where there is one, else what the folder itself tells, and what had to be assumed."""
     manifest = folder / "manifest.json"
     facts = read_json(manifest, "manifest") if manifest.is_file() else {}
     parameters = sum(p.numel() for p in unet.parameters())
@@ -222,6 +248,19 @@ def read_card(folder: Path, unet: UNet2DModel) -> Card:
         trained_on=facts.get("trained_on", "unknown"),
         parameters=parameters,
         epoch=facts.get("epoch"),
+        assumed=() if facts else _assumed(unet, scheduler),
         source=facts.get("source", ""),
         members=facts.get("members", {}),
     )
+
+
+def _assumed(unet: UNet2DModel, scheduler: dict) -> tuple[str, ...]:
+    """What a folder does not say and was taken to be as diffusers does."""
+    found = ["Pictures were scaled to the range -1 to 1 in training."]
+    if "prediction_type" not in scheduler:
+        found.append("The network predicts noise (epsilon).")
+    if "num_train_timesteps" not in scheduler:
+        found.append("There are 1000 noise levels.")
+    if unet.config.out_channels == 2 * unet.config.in_channels:
+        found.append("The second half of the network's channels is a variance, which is left out.")
+    return tuple(found)

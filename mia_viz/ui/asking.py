@@ -11,35 +11,38 @@ import gradio as gr
 from mia_viz import engine
 from mia_viz.case import Case
 from mia_viz.targets import bundled
-from mia_viz.ui import choose, worker
+from mia_viz.ui import choose, steps, worker
 from mia_viz.ui.parts import failure, progress_bar, status
 from mia_viz.ui.pick import Picked, truth
-from mia_viz.ui.walk import Walk, evidence_values
+from mia_viz.ui.walk import Screen, Walk, evidence_values
 
 MODEL = {"concurrency_limit": 1, "concurrency_id": "model", "show_progress": "hidden", "api_visibility": "private"}
 """One analysis at a time, whoever asks."""
 
 
-def wire(walk: Walk) -> None:
-    """Analyse the chosen picture, or ask the twin about the one that was analysed."""
+def wire(walk: Walk) -> tuple[gr.events.Dependency, gr.events.Dependency]:
+    """Analyse the chosen picture, or ask the twin about the one that was analysed; returns both events."""
     step = walk.choose
     outputs = [walk.case, walk.asked, step.status, walk.verdict.status, step.analyse, step.cancel, *walk.evidence]
-    everything = [*outputs, step.family, *step.of_family, walk.picked, step.chosen]
+    everything = [*outputs, step.family, *step.of_family, walk.picked, *step.of_picture, *walk.steps.outputs]
 
-    def analyse(picked: Picked, target: str) -> Iterator[dict]:
-        yield from _run(walk, picked, target)
+    def analyse(picked: Picked, target: str, caption: str, screen: Screen) -> Iterator[dict]:
+        yield from _run(walk, picked, target, caption, screen)
 
-    def ask_twin(case: Case, asked: Picked) -> Iterator[dict]:
+    def ask_twin(case: Case, asked: Picked, screen: Screen) -> Iterator[dict]:
         """The twin of the model that was asked, about the same picture, whatever has been chosen since."""
         other = bundled.twin_of(case.target)
         if other is not None:
+            screen.family = asked.family
             family = dict(zip(step.of_family, choose.of_family(other), strict=True))
-            chosen = {walk.picked: asked, step.chosen: choose.chosen_tile(asked)}
-            yield {step.family: asked.family, **family, **chosen}
-            yield from _run(walk, asked, other)
+            shown = dict(zip(step.of_picture, choose.of_picture(asked, case.caption), strict=True))
+            way = dict(zip(walk.steps.outputs, steps.values(asked.family), strict=True))
+            yield {step.family: asked.family, walk.picked: asked, **family, **shown, **way}
+            yield from _run(walk, asked, other, case.caption or "", screen)
 
-    first = step.analyse.click(analyse, [walk.picked, step.target], outputs, **MODEL)
-    second = walk.verdict.twin.click(ask_twin, [walk.case, walk.asked], everything, **MODEL)
+    given = [walk.picked, step.target, step.caption.text, walk.screen]
+    first = step.analyse.click(analyse, given, outputs, **MODEL)
+    second = walk.verdict.twin.click(ask_twin, [walk.case, walk.asked, walk.screen], everything, **MODEL)
     plots = [plot for some, _ in walk.drawn for plot in some]
     for event in (first, second):
         event.then(
@@ -55,6 +58,7 @@ def wire(walk: Walk) -> None:
         [step.status, walk.verdict.status, step.analyse, step.cancel],
         api_visibility="private",
     )
+    return first, second
 
 
 def stopped(words: str) -> str:
@@ -70,20 +74,46 @@ def buttons(running: bool) -> tuple[gr.Button, gr.Button]:
 
 def done_line(case: Case) -> str:
     """Times per stage and what it ran on, in words."""
-    stages = ", ".join(f"{f.title.split(' (')[0].lower()} {f.seconds:.1f} s" for f in case.findings)
+    names = [f.title.split(" (")[0] for f in case.findings]
+    names = [name if name.isupper() else name.lower() for name in names]
+    stages = ", ".join(f"{name} {f.seconds:.1f} s" for name, f in zip(names, case.findings, strict=True))
     total = sum(f.seconds for f in case.findings)
     where = engine.device_words(case.target)
     return status(f"Done in {total:.1f} s on the {where} ({escape(stages)}). Walk on with the steps above.")
 
 
-def _run(walk: Walk, picked: Picked, target: str) -> Iterator[dict]:
-    """Follow one examination and hand every new piece of evidence to the page."""
+def idle() -> tuple:
+    """Values for `Walk.idle` when nothing is running."""
+    return status(), *buttons(False)
+
+
+def _run(walk: Walk, picked: Picked, target: str, caption: str, screen: Screen) -> Iterator[dict]:
+    """Follow one examination and hand every new piece of evidence to the page.
+
+    It ends without a word when the visitor has turned to another family: its evidence has no place there.
+    """
+    step = walk.choose
+    try:
+        for update in _examination(walk, picked, target, caption):
+            if screen.family != picked.family:
+                return
+            screen.running = True  # until gradio, having sent this, asks for more
+            yield update
+        analyse, cancel = buttons(False)
+        yield {step.analyse: analyse, step.cancel: cancel}
+    finally:
+        screen.running = False
+
+
+def _examination(walk: Walk, picked: Picked, target: str, caption: str) -> Iterator[dict]:
+    """Everything one examination changes on the page, news by news."""
     step = walk.choose
     analyse, cancel = buttons(True)
     yield {step.status: progress_bar(0.0, 0.0), step.analyse: analyse, step.cancel: cancel}
 
     def job(progress, tell) -> None:
-        engine.examine_bundled(target, picked.prepared, picked.name, truth(picked.group, target), progress, tell)
+        known = truth(picked.group, target)
+        engine.examine_bundled(target, picked.prepared, picked.name, known, progress, tell, caption.strip())
 
     case = None
     try:
@@ -98,5 +128,4 @@ def _run(walk: Walk, picked: Picked, target: str) -> Iterator[dict]:
         message = done_line(case)
     except Exception as error:  # the last boundary before a visitor: the log gets the trace, the page a sentence
         message = failure(error)
-    analyse, cancel = buttons(False)
-    yield {step.status: message, walk.verdict.status: message, step.analyse: analyse, step.cancel: cancel}
+    yield {step.status: message, walk.verdict.status: message}

@@ -10,6 +10,7 @@ import gradio as gr
 from mia_viz.case import Case
 from mia_viz.figures import images
 from mia_viz.targets import bundled
+from mia_viz.ui import caption, tasks
 from mia_viz.ui.own import Drawing, drawing_pad, file_corner
 from mia_viz.ui.parts import status
 from mia_viz.ui.pick import Picked, gallery_indices
@@ -30,11 +31,17 @@ class Choose:
     upload: gr.File
     how: gr.Radio
     chosen: gr.HTML
+    caption: caption.Caption
     guess: gr.Radio
     analyse: gr.Button
     cancel: gr.Button
     status: gr.HTML
     hero: gr.HTML
+
+    @property
+    def of_picture(self) -> list[gr.blocks.Block]:
+        """Everything that changes with the chosen picture."""
+        return [self.chosen, *self.caption.outputs]
 
     @property
     def of_family(self) -> list[gr.blocks.Block]:
@@ -63,22 +70,27 @@ def chosen_tile(picked: Picked) -> str:
     return f'<div class="mv-chosen">{tile}</div>'
 
 
+def of_picture(picked: Picked, told: str | None = None) -> list:
+    """Values for `Choose.of_picture`; told: the caption to start from, the picture's own where None."""
+    return [chosen_tile(picked), *caption.values(picked, told)]
+
+
 def hero(case: Case) -> str:
-    """Original, hidden, restored: the evidence anyone can read."""
+    """Original, degraded, restored: the evidence anyone can read."""
     part = case.restoration
     if part is None:
         alone = images.tile(images.grey(case.values), "The picture", "the original picture")
-        note = "What the model puts into a hidden part is not computed yet; it comes last."
+        note = "What the model puts in place of what is hidden or lost is not computed yet; it comes last."
         if not case.findings:
             note = "Nothing has been asked about this picture yet: press Analyse."
         return f'<p class="mv-lead">{note}</p><div class="mv-chosen">{alone}</div>'
+    words = tasks.TASKS[part.labels[0]]
     tiles = [
         images.tile(images.grey(case.values), "The picture", "the original picture"),
-        images.tile(images.hide(case.values, part.hidden[0]), "A part is hidden", "the picture, its middle hidden"),
-        images.tile(images.grey(part.restored[0]), "What the model put there", "the picture as the model filled it in"),
+        images.tile(tasks.shown(case, 0), words.shown, f"the picture, {words.short}"),
+        images.tile(images.grey(part.restored[0]), "What the model made of it", "the picture as the model restored it"),
     ]
-    question = "The model never sees the hidden part. Did it know what was there?"
-    return f'<p class="mv-lead">{question}</p>{images.strip(tiles)}'
+    return f'<p class="mv-lead">{words.asked}</p>{images.strip(tiles)}'
 
 
 def about(family: str) -> str:
@@ -108,6 +120,7 @@ def build(start: Case, picked: Picked) -> Choose:
             drawing = drawing_pad(bundled.population(picked.family).draw)
         with gr.Column(scale=4, min_width=320):
             chosen = gr.HTML(chosen_tile(picked), elem_id="chosen")
+            field = caption.build(picked)
             guess = gr.Radio(list(GUESSES), label="Guess first: what do you think?", elem_id="guess")
             with gr.Row():
                 analyse = gr.Button("Analyse", variant="primary", elem_id="analyse")
@@ -117,7 +130,7 @@ def build(start: Case, picked: Picked) -> Choose:
             target = gr.Radio(models, value=start.target, label="Model under question", elem_id="target")
             card_view = gr.HTML(card(start.target), elem_id="card")
             how, upload = file_corner()
-    asking = (chosen, guess, analyse, cancel, status_view, hero_view)
+    asking = (chosen, field, guess, analyse, cancel, status_view, hero_view)
     return Choose(family, about_view, gallery, drawing, target, card_view, upload, how, *asking)
 
 

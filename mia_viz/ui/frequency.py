@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import gradio as gr
 import numpy as np
-import plotly.graph_objects as go
 
-from mia_viz import engine
+from mia_viz.bands import nyquist_shares
 from mia_viz.case import Case
 from mia_viz.figures import bands, images
-from mia_viz.figures.palette import waiting
+from mia_viz.ui import lab
+from mia_viz.ui.lab_data import payload
 
-RINGS = 32
 ERROR_LIMIT = 0.3
 WAITING = '<p class="mv-note">Not computed yet: press Analyse on the first page, or wait for it to come in.</p>'
 
@@ -24,7 +23,7 @@ class Frequency:
 
     rebuilt: gr.HTML
     split: gr.HTML
-    curve: gr.Plot
+    laboratory: lab.Laboratory
     masks: gr.HTML
 
     @property
@@ -32,32 +31,22 @@ class Frequency:
         return [self.rebuilt, self.split, self.masks]
 
     @property
-    def plots(self) -> list[gr.Plot]:
-        return [self.curve]
+    def plots(self) -> list[gr.components.Component]:
+        """What is drawn when the step is opened, not while an analysis runs."""
+        return [self.laboratory.bench]
 
 
 def rebuilt(case: Case) -> str:
-    """Original, noised, rebuilt, and both spectra."""
+    """Original, noised and rebuilt."""
     part = case.rebuilt
     if part is None:
         return WAITING
-    spectra = [bands.log_spectrum(picture) for picture in (case.values, part.rebuilt)]
-    low, high = np.percentile(spectra[0], 2), spectra[0].max()
     tiles = [
         images.tile(images.grey(case.values), "The picture", "the original picture"),
         images.tile(images.grey(part.noised), f"With noise (level {part.timestep})", "the picture under noise"),
         images.tile(images.grey(part.rebuilt), "The model's best guess", "the picture with its noise removed"),
-        images.tile(
-            images.unsigned(spectra[0], low, high),
-            "Spectrum of the picture",
-            "spectrum, coarse in the middle",
-        ),
-        images.tile(images.unsigned(spectra[1], low, high), "Spectrum of the guess", "spectrum, coarse in the middle"),
     ]
-    scale = images.scale_bar(
-        images.SEQUENTIAL, "little", "spectra: coarse shapes in the middle, fine detail outside", "much"
-    )
-    return images.strip(tiles) + scale
+    return images.strip(tiles)
 
 
 def split(case: Case) -> str:
@@ -100,7 +89,7 @@ def masks(case: Case) -> str:
     if part is None:
         return ""
     height, width = case.values.shape[-2:]
-    rho = np.fft.fftshift(bands.nyquist_share(height, width))
+    rho = np.fft.fftshift(nyquist_shares(height, width))
     bins = rho * height / 2
     patches = np.where(part.patches[0] > 0, 1.0, 0.25)
     disc, ring = np.where(bins <= 5, 1.0, 0.2), np.where((rho >= 0.15) & (rho < 0.85), 1.0, 0.0)
@@ -114,28 +103,14 @@ def masks(case: Case) -> str:
     return f'<h3>What each method listens to</h3><p class="mv-lead">{words}</p>' + images.strip(tiles)
 
 
-def curve(case: Case) -> go.Figure:
-    """Error per ring against typical members and hold-outs."""
-    part = case.rebuilt
-    if part is None:
-        return waiting()
-    query = bands.ring_energy(part.rebuilt - case.values, RINGS)
-    known = engine.reference(case.target)
-    groups = [np.empty((0, RINGS))] * 2
-    if known is not None and "loss" in known.columns:
-        energy = known.columns["loss"].energy.mean(axis=1) * part.error_gain
-        groups = [energy[known.choose(member, "calibration", (case.sha256,))] for member in (True, False)]
-    return bands.error_per_ring(bands.ring_middles(RINGS, *case.values.shape[-2:]), query, *groups)
-
-
 def render(case: Case) -> list:
     """Values for `Frequency.outputs`."""
     return [rebuilt(case), split(case), masks(case)]
 
 
-def draw(case: Case) -> list[go.Figure]:
+def draw(case: Case) -> list[str]:
     """Values for `Frequency.plots`."""
-    return [curve(case)]
+    return [payload(case)]
 
 
 def build(start: Case) -> Frequency:
@@ -145,8 +120,12 @@ def build(start: Case) -> Frequency:
         "Where its guess is better than for pictures it never saw, it remembers.</p>"
     )
     rebuilt_view = gr.HTML(rebuilt(start), elem_id="rebuilt")
-    gr.HTML("<h3>Error from coarse to fine</h3>")
-    curve_view = gr.Plot(curve(start), show_label=False, elem_id="band-curve")
+    laboratory = lab.build(start)
     split_view = gr.HTML(split(start), elem_id="bands")
     masks_view = gr.HTML(masks(start), elem_id="masks")
-    return Frequency(rebuilt_view, split_view, curve_view, masks_view)
+    return Frequency(rebuilt_view, split_view, laboratory, masks_view)
+
+
+def wire(step: Frequency, case: gr.State) -> None:
+    """The laboratory answers on its own; no model is asked."""
+    lab.wire(step.laboratory, case)

@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from mia_viz import engine
-from mia_viz.targets.bundled import ASSETS, bundled_names
+from mia_viz.targets.bundled import ASSETS, bundled_names, family_of
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -50,8 +50,18 @@ def launch_options() -> dict:
 
 
 def warm_up() -> None:
-    """Open the first target in the background, so that the first Analyse does not wait for it."""
-    threading.Thread(target=lambda: engine.opened(bundled_names()[0]), daemon=True, name="warm-up").start()
+    """Open the first target in the background, and put one statement together, so that nobody waits for libraries."""
+
+    def work() -> None:
+        from mia_viz.ui.pick import opening_case
+
+        name = bundled_names()[0]
+        engine.opened(name)
+        case, _ = opening_case(family_of(name))
+        if engine.finished(case):
+            engine.statement_bundled(case.target, case)
+
+    threading.Thread(target=work, daemon=True, name="warm-up").start()
 
 
 def launch(app: gr.Blocks) -> None:

@@ -63,41 +63,48 @@ def about(picked: Picked, target: str) -> str:
     return f"<b>{escape(picked.name)}</b>, asked of <b>{escape(bundled.manifest(target)['title'])}</b>"
 
 
-def choices(target: str) -> list[tuple[str, str]]:
-    """Methods that can be used on a target as (words, name)."""
+def with_caption(target: str, caption: str) -> str:
+    """The caption told to a target that takes one, as HTML."""
+    if not bundled.captioned(bundled.family_of(target)):
+        return ""
+    return f' with the caption "{escape(caption.strip())}"' if caption.strip() else " without a caption"
+
+
+def choices(target: str, caption: str = "") -> list[tuple[str, str]]:
+    """Methods that can be used on a target, told this caption, as (words, name)."""
     from mia_viz.attacks import get, names
 
-    usable = [get(name) for name in names() if not _refusal(get(name), target)]
+    usable = [get(name) for name in names() if not _refusal(get(name), target, caption)]
     return [(f"{a.title} ({_questions(a.evaluations(a.Params()))})", a.name) for a in usable]
 
 
-def _refusal(attack, target: str) -> str:
-    """Why a method says nothing about a picture without a caption on a target; empty where it does."""
+def _refusal(attack, target: str, caption: str) -> str:
+    """Why a method says nothing about a picture with this caption on a target; empty where it does."""
     from mia_viz.attacks.attack import refusal
 
-    return refusal(attack, engine.opened(target), ("",))
+    return refusal(attack, engine.opened(target), (caption.strip(),))
 
 
 def _questions(count: int) -> str:
     return f"{count} question{'s' if count != 1 else ''}"
 
 
-def chosen_first(target: str) -> list[str]:
+def chosen_first(target: str, caption: str = "") -> list[str]:
     """The methods that are asked unless a visitor says otherwise: all but the slow ones."""
     from mia_viz.attacks import get
 
-    known = [get(name) for _, name in choices(target)]
+    known = [get(name) for _, name in choices(target, caption)]
     return [a.name for a in known if a.evaluations(a.Params()) < SLOW]
 
 
-def needs(target: str) -> str:
+def needs(target: str, caption: str = "") -> str:
     """Every method: its idea, what it costs, what it assumes, its paper, and why it cannot be used where it cannot."""
     from mia_viz.attacks import get, names
 
     rows = []
     for name in names():
         attack = get(name)
-        reason = _refusal(attack, target)
+        reason = _refusal(attack, target, caption)
         assumes = f"{ACCESS.get(attack.access, attack.access)}: {attack.assumes}"
         cost, paper = str(attack.evaluations(attack.Params())), Link(attack.paper, attack.url)
         rows.append((attack.title, attack.idea, cost, reason or assumes, paper))
@@ -111,7 +118,7 @@ def needs(target: str) -> str:
 def build() -> Methods:
     """Lay out the page; the list of methods comes when the engine is loaded."""
     gr.HTML(
-        '<p class="mv-lead">The walk uses four methods. Here is every method that can be used on this model, asked '
+        '<p class="mv-lead">The walk uses a few methods. Here is every method that can be used on this model, asked '
         "about the picture you have chosen. A question is one run of the model's network.</p>"
     )
     with gr.Row(equal_height=False):
@@ -128,20 +135,20 @@ def build() -> Methods:
     return Methods(subject, picker, ask, stop, status_view, table_view, needs_view, quality.build())
 
 
-def wire(page: Methods, tab: gr.Tab, picked: gr.State, target: gr.Radio) -> None:
+def wire(page: Methods, tab: gr.Tab, picked: gr.State, target: gr.Radio, caption: gr.Textbox) -> None:
     """Fill the page when it is opened; ask and stop."""
 
-    def opened(current: Picked, name: str) -> tuple:
-        picker = gr.CheckboxGroup(choices(name), value=chosen_first(name))
-        asked = f"<p>asked of <b>{escape(bundled.manifest(name)['title'])}</b></p>"
-        return chosen_tile(current) + asked, picker, needs(name), *quality.render(name)
+    def opened(current: Picked, name: str, told: str) -> tuple:
+        picker = gr.CheckboxGroup(choices(name, told), value=chosen_first(name, told))
+        asked = f"<p>asked of <b>{escape(bundled.manifest(name)['title'])}</b>{with_caption(name, told)}</p>"
+        return chosen_tile(current) + asked, picker, needs(name, told), *quality.render(name)
 
-    def ask(chosen: list[str], current: Picked, name: str) -> Iterator[tuple]:
-        findings, words = [], f"About {about(current, name)}:"
+    def ask(chosen: list[str], current: Picked, name: str, told: str) -> Iterator[tuple]:
+        findings, words = [], f"About {about(current, name)}{with_caption(name, told)}:"
         yield progress_bar(0.0, 0.0), table(findings), *buttons(True)
 
         def job(progress, tell) -> None:
-            engine.ask_bundled(name, current.prepared, chosen, progress, tell)
+            engine.ask_bundled(name, current.prepared, chosen, progress, tell, told.strip())
 
         try:
             if not chosen:
@@ -156,9 +163,9 @@ def wire(page: Methods, tab: gr.Tab, picked: gr.State, target: gr.Radio) -> None
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     filled = [page.subject, page.picker, page.needs, *page.quality.outputs]
-    tab.select(opened, [picked, target], filled, **quiet)
+    tab.select(opened, [picked, target, caption], filled, **quiet)
     outputs = [page.status, page.table, page.ask, page.stop]
-    running = page.ask.click(ask, [page.picker, picked, target], outputs, **MODEL)
+    running = page.ask.click(ask, [page.picker, picked, target, caption], outputs, **MODEL)
     page.stop.click(None, None, None, cancels=[running], queue=False, api_visibility="private").then(
         lambda: (stopped("Stopped. What was found is kept."), *buttons(False)),
         None,

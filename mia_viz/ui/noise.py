@@ -15,6 +15,10 @@ from mia_viz.figures.palette import waiting
 
 NOISE_LIMIT = 3.0
 DISTANCE_LIMIT = 0.25
+PICTURE_LIMIT = 0.05
+ERROR_LIMIT = 0.5
+PICTURES, LATENT = "pictures", "latent"
+VIEWS = [("decoded into pictures", PICTURES), ("as latents, channel by channel", LATENT)]
 WAITING = '<p class="mv-note">Not computed yet: press Analyse on the first page, or wait for it to come in.</p>'
 
 
@@ -22,15 +26,17 @@ WAITING = '<p class="mv-note">Not computed yet: press Analyse on the first page,
 class Noise:
     """Components of the step."""
 
+    view: gr.Radio
     scrub: gr.Slider
     now: gr.HTML
     cloud: gr.Plot
     curve: gr.Plot
     maps: gr.HTML
+    rebuilt: gr.HTML
 
     @property
     def outputs(self) -> list[gr.components.Component]:
-        return [self.scrub, self.now, self.maps]
+        return [self.view, self.scrub, self.now, self.maps, self.rebuilt]
 
     @property
     def plots(self) -> list[gr.Plot]:
@@ -46,41 +52,98 @@ def distances(case: Case, member: bool) -> np.ndarray:
     return np.sqrt(energy[known.choose(member, "calibration", (case.sha256,))])
 
 
-def now(case: Case, index: int) -> str:
+def latent(case: Case) -> bool:
+    """Whether the answers are latents, so that they can be looked at in two ways."""
+    return case.noises is not None and case.noises.pictures is not None
+
+
+def now(case: Case, index: int, view: str = PICTURES) -> str:
     """The answer at the chosen level beside the centre of all answers and their difference."""
     part = case.noises
     if part is None:
         return WAITING
-    answer, centre = part.predicted[index], part.predicted.mean(axis=0)
-    apart = np.abs(part.offsets[index]).mean(axis=0)
     size = f"distance {part.distances[index]:.3f}"
-    level = f"Answer at level {part.levels[index]}"
-    tiles = [
-        images.tile(images.signed(answer, NOISE_LIMIT), level, "predicted noise"),
-        images.tile(images.signed(centre, NOISE_LIMIT), "Centre of all answers", "mean predicted noise"),
-        images.tile(images.unsigned(apart, 0, DISTANCE_LIMIT), "How far apart", f"distance map, {size}", size),
-    ]
-    return images.strip(tiles)
+    note = f"{size}; scale as below"
+    level = f"level {part.levels[index]}"
+    centre, apart, answer = "Centre of all answers", "How far apart", part.predicted[index]
+    if latent(case) and view == PICTURES:
+        pictures = part.pictures
+        tiles = [
+            images.tile(images.grey(pictures[index]), f"Picture implied at {level}", "the answer as a picture"),
+            images.tile(images.grey(pictures.mean(axis=0)), "Mean of all answers", "the mean picture of all answers"),
+            images.tile(_apart(pictures, index), apart, f"distance map, {size}", note),
+        ]
+    elif latent(case):
+        tiles = [
+            images.tile(images.channels(answer, NOISE_LIMIT), f"Answer at {level}", "noise per channel"),
+            images.tile(images.channels(part.predicted.mean(axis=0), NOISE_LIMIT), centre, "mean noise per channel"),
+            images.tile(
+                images.channels(part.offsets[index], DISTANCE_LIMIT), "How far apart", f"offsets, {size}", note
+            ),
+        ]
+    else:
+        offsets = np.abs(part.offsets[index]).mean(axis=0)
+        tiles = [
+            images.tile(images.signed(answer, NOISE_LIMIT), f"Answer at {level}", "predicted noise"),
+            images.tile(images.signed(part.predicted.mean(axis=0), NOISE_LIMIT), centre, "mean predicted noise"),
+            images.tile(images.unsigned(offsets, 0, DISTANCE_LIMIT), apart, f"distance map, {size}", note),
+        ]
+    return images.strip(tiles) + (_noise_scale() if not latent(case) or view == LATENT else "")
 
 
-def maps(case: Case, index: int) -> str:
+def _noise_scale() -> str:
+    return images.scale_bar(images.DIVERGING, f"-{NOISE_LIMIT:g}", "noise, in standard deviations", f"+{NOISE_LIMIT:g}")
+
+
+def _apart(pictures: np.ndarray, index: int) -> np.ndarray:
+    """How far one picture of (k, C, H, W) lies from their mean, per pixel."""
+    return images.unsigned(np.abs(pictures[index] - pictures.mean(axis=0)).mean(axis=0), 0, PICTURE_LIMIT)
+
+
+def maps(case: Case, index: int, view: str = PICTURES) -> str:
     """Distance maps of all levels on one scale, the chosen one framed."""
     part = case.noises
     if part is None:
         return ""
+    words, low, high, colours = "distance from the centre", "0", f"{DISTANCE_LIMIT:g}", images.SEQUENTIAL
+    shown = [images.unsigned(np.abs(offset).mean(axis=0), 0, DISTANCE_LIMIT) for offset in part.offsets]
+    if latent(case) and view == PICTURES:
+        words, high = "distance from the mean picture, of a range of 2", f"{PICTURE_LIMIT:g}"
+        shown = [_apart(part.pictures, i) for i in range(len(part.levels))]
+    elif latent(case):
+        words, low, high, colours = f"{words}, per channel", f"-{high}", f"+{high}", images.DIVERGING
+        shown = [images.channels(offset, DISTANCE_LIMIT) for offset in part.offsets]
     tiles = [
         images.tile(
-            images.unsigned(np.abs(part.offsets[i]).mean(axis=0), 0, DISTANCE_LIMIT),
+            shown[i],
             f"Level {level}" + (" (chosen)" if i == index else ""),
             f"distance map at level {level}",
             f"{part.distances[i]:.3f}",
         )
         for i, level in enumerate(part.levels)
     ]
-    scale = images.scale_bar(
-        images.SEQUENTIAL, "0", "distance from the centre, one scale for all maps", f"{DISTANCE_LIMIT:g}"
-    )
+    scale = images.scale_bar(colours, low, f"{words}, one scale for all maps", high)
     return "<h3>Where the answers differ</h3>" + images.strip(tiles) + scale
+
+
+def rebuilt(case: Case, view: str = PICTURES) -> str:
+    """Of a latent model: what one question at one level (the loss) was about, and what the answer got wrong."""
+    part = case.rebuilt
+    if part is None or part.latents is None:
+        return ""
+    names = ("The picture", f"With noise (level {part.timestep})", "The model's best guess", "What it got wrong")
+    if view == PICTURES:
+        shown = [images.grey(x) for x in (case.values, part.noised, part.rebuilt)]
+        shown.append(images.signed(part.rebuilt - case.values, ERROR_LIMIT))
+        limit, words = ERROR_LIMIT, "error; size over all colours, sign of the brightness"
+    else:
+        shown = [images.channels(x, NOISE_LIMIT) for x in part.latents]
+        shown.append(images.channels(part.latents[2] - part.latents[0], ERROR_LIMIT))
+        limit, words = ERROR_LIMIT, f"error per channel; the other three run from -{NOISE_LIMIT:g} to +{NOISE_LIMIT:g}"
+    tiles = [images.tile(x, name, name.lower()) for x, name in zip(shown, names, strict=True)]
+    scale = images.scale_bar(images.DIVERGING, f"-{limit:g}", words, f"+{limit:g}")
+    lead = "Noise was added to the picture, and the model was asked to take it away again (<i>loss</i>)."
+    return f'<h3>One question at one level</h3><p class="mv-lead">{lead}</p>' + images.strip(tiles) + scale
 
 
 def figures(case: Case, index: int) -> tuple[go.Figure, go.Figure]:
@@ -97,8 +160,9 @@ def figures(case: Case, index: int) -> tuple[go.Figure, go.Figure]:
 def render(case: Case, index: int = 0) -> list:
     """Values for `Noise.outputs`."""
     steps = len(case.noises.levels) if case.noises else 5
+    view = gr.Radio(value=PICTURES, visible=latent(case))
     slider = gr.Slider(1, steps, value=index + 1, step=1)
-    return [slider, now(case, index), maps(case, index)]
+    return [view, slider, now(case, index), maps(case, index), rebuilt(case)]
 
 
 def draw(case: Case) -> list[go.Figure]:
@@ -114,6 +178,7 @@ def build(start: Case) -> Noise:
         "(<i>noise aggregation</i>).</p>"
     )
     steps = len(start.noises.levels) if start.noises else 5
+    view = gr.Radio(VIEWS, value=PICTURES, label="Show what the model works on", visible=latent(start), elem_id="view")
     scrub = gr.Slider(1, steps, value=1, step=1, label="Which answer (drives every panel)", elem_id="scrub")
     now_view = gr.HTML(now(start, 0), elem_id="noise-now")
     first, second = figures(start, 0)
@@ -125,15 +190,22 @@ def build(start: Case) -> Noise:
             gr.HTML("<h3>Distance from their centre</h3>")
             curve = gr.Plot(second, show_label=False, elem_id="distance-curve")
     maps_view = gr.HTML(maps(start, 0), elem_id="noise-maps")
-    return Noise(scrub, now_view, cloud, curve, maps_view)
+    rebuilt_view = gr.HTML(rebuilt(start), elem_id="noise-rebuilt")
+    return Noise(view, scrub, now_view, cloud, curve, maps_view, rebuilt_view)
 
 
 def wire(step: Noise, case: gr.State) -> None:
-    """The scrubber redraws every panel from stored evidence; no model is asked."""
+    """The scrubber and the view redraw from stored evidence; no model is asked."""
 
-    def scrubbed(current: Case, place: int) -> tuple:
+    def scrubbed(current: Case, place: int, view: str) -> tuple:
         index = int(place) - 1
-        return now(current, index), *figures(current, index), maps(current, index)
+        return now(current, index, view), *figures(current, index), maps(current, index, view)
 
-    outputs = [step.now, step.cloud, step.curve, step.maps]
-    step.scrub.input(scrubbed, [case, step.scrub], outputs, show_progress="hidden", api_visibility="private")
+    def viewed(current: Case, place: int, view: str) -> tuple:
+        index = int(place) - 1
+        return now(current, index, view), maps(current, index, view), rebuilt(current, view)
+
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    given = [case, step.scrub, step.view]
+    step.scrub.input(scrubbed, given, [step.now, step.cloud, step.curve, step.maps], **quiet)
+    step.view.input(viewed, given, [step.now, step.maps, step.rebuilt], **quiet)

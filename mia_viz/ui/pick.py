@@ -25,12 +25,14 @@ class Picked:
     """The picture a visitor has chosen, prepared for a family of targets ("brain", "digits").
 
     group: A, B or C for bundled pictures, DRAWN for one that was drawn here, None where membership is not known.
+    caption: the picture's own, None where it has none.
     """
 
     name: str
     family: str
     prepared: Prepared
     group: str | None
+    caption: str | None = None
 
 
 @lru_cache(maxsize=8)
@@ -46,7 +48,8 @@ def pick_bundled(family: str, index: int) -> Picked:
     known = bundled.population(family)
     picture = load_picture(known.path(index))
     prepared = prepare(picture, picture.pixels.shape[:2], picture.pixels.shape[2])
-    return Picked(f"{known.one} {index:04d}", family, prepared, known.group[index])
+    caption = None if known.captions is None else known.captions[index]
+    return Picked(f"{known.one} {index:04d}", family, prepared, known.group[index], caption)
 
 
 def read_upload(file: str) -> Picture:
@@ -60,8 +63,15 @@ def read_upload(file: str) -> Picture:
 
 def pick_upload(picture: Picture, how: str, target: str, group: str | None = None) -> Picked:
     """A decoded picture prepared for a target. Raises PictureError."""
-    channels, *size = bundled.manifest(target)["shape"]
-    return Picked(picture.name, bundled.family_of(target), prepare(picture, tuple(size), channels, how), group)
+    family = bundled.family_of(target)
+    *size, channels = picture_shape(family)
+    return Picked(picture.name, family, prepare(picture, tuple(size), channels, how), group)
+
+
+@lru_cache(maxsize=8)
+def picture_shape(family: str) -> tuple[int, int, int]:
+    """(H, W, C) of a family's pictures, which is not that of what a latent model works on."""
+    return load_picture(bundled.population(family).path(0)).pixels.shape
 
 
 def pick_drawing(uri: str | None, target: str) -> Picked:
@@ -79,6 +89,12 @@ def truth(group: str | None, target: str) -> str | None:
     return "member" if group == bundled.trained_group(target) else "hold-out"
 
 
+def own_caption(case: Case) -> str | None:
+    """The caption that a case's picture came with; None where it is not one of the bundled pictures."""
+    captions = bundled.population(bundled.family_of(case.target)).captions
+    return None if captions is None or case.truth is None else captions[int(case.name.split()[-1])]
+
+
 def opening_case(family: str) -> tuple[Case, Picked]:
     """The case a family is shown with before anything is asked: analysed beforehand, or else not at all."""
     file = bundled.case_file(family)
@@ -94,5 +110,12 @@ def blank_case(picked: Picked, target: str) -> Case:
     """A picture of which nothing has been asked."""
     prepared = picked.prepared
     return Case(
-        target, picked.name, prepared.values, prepared.sha256, prepared.notes, truth(picked.group, target), live=False
+        target,
+        picked.name,
+        prepared.values,
+        prepared.sha256,
+        prepared.notes,
+        truth(picked.group, target),
+        live=False,
+        caption=(picked.caption or "") if bundled.captioned(picked.family) else None,
     )

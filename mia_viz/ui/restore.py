@@ -1,4 +1,4 @@
-"""Step 2, restore: the hidden part, what the model put there, and where that differs from the truth."""
+"""Step 2, restore: what was hidden or taken away, what the model put there, and where that differs from the truth."""
 
 from __future__ import annotations
 
@@ -9,18 +9,10 @@ import numpy as np
 
 from mia_viz.case import Case
 from mia_viz.figures import images
+from mia_viz.ui.tasks import TASKS, WHOLE, lead, lost, shown
 
-TASKS = {
-    "centre": "middle hidden",
-    "blocks": "random blocks hidden",
-    "salient": "busiest blocks hidden",
-    "sr2": "made 2 times coarser",
-    "sr4": "made 4 times coarser",
-    "colour": "colour removed",
-    "denoise": "noise added",
-}
 DIFFERENCE_LIMIT = 1.0
-"""Grey values run from -1 to 1; half of that range saturates the difference map."""
+"""Values run from -1 to 1; half of that range saturates the difference map."""
 WAITING = '<p class="mv-note">Not computed yet: press Analyse on the first page, or wait for it to come in.</p>'
 
 
@@ -28,6 +20,7 @@ WAITING = '<p class="mv-note">Not computed yet: press Analyse on the first page,
 class Restore:
     """Components of the step."""
 
+    lead: gr.HTML
     which: gr.Radio
     pair: gr.HTML
     trio: gr.HTML
@@ -35,20 +28,20 @@ class Restore:
 
     @property
     def outputs(self) -> list[gr.components.Component]:
-        return [self.which, self.pair, self.trio, self.all]
+        return [self.lead, self.which, self.pair, self.trio, self.all]
 
 
 def labels(case: Case) -> list[str]:
     """One name per restoration."""
     if case.restoration is None:
         return ["1"]
-    return [f"{k + 1}: {TASKS[name]}" for k, name in enumerate(case.restoration.labels)]
+    return [f"{k + 1}: {TASKS[name].short}" for k, name in enumerate(case.restoration.labels)]
 
 
 def flat(case: Case, which: int) -> bool:
-    """Whether the hidden part holds one value only, so that no correlation with it is defined."""
-    hidden = np.broadcast_to(case.restoration.hidden[which] > 0, case.values.shape)
-    return not hidden.any() or bool(np.ptp(case.values[hidden]) < 1e-6)
+    """Whether what was taken away holds one value only, so that no correlation with it is defined."""
+    taken = lost(case, which)
+    return taken.size == 0 or bool(np.ptp(taken) < 1e-6)
 
 
 def likeness(case: Case, which: int) -> str:
@@ -61,39 +54,45 @@ def pair(case: Case, which: int) -> str:
     part = case.restoration
     if part is None:
         return WAITING
-    alt = f"original and restored picture, {likeness(case, which)} in the hidden part"
+    alt = f"original and restored picture, {likeness(case, which)} in {TASKS[part.labels[which]].lost}"
     return images.compare(
         images.grey(case.values), images.grey(part.restored[which]), "original", "restored by the model", alt
     )
 
 
 def trio(case: Case, which: int) -> str:
-    """What was shown, what came back, and the difference in the hidden part with its scale."""
+    """What was shown, what came back, and the difference with its scale."""
     part = case.restoration
     if part is None:
         return ""
-    hidden = part.hidden[which]
-    difference = (part.restored[which] - case.values) * hidden
+    words, region = TASKS[part.labels[which]], part.hidden[which]
+    difference = (part.restored[which] - case.values) * region
+    size = np.sqrt((difference**2).mean(axis=0).sum() / max(1, region.sum()))
+    where = "Difference" if part.labels[which] in WHOLE else "Difference in the hidden part"
     tiles = [
-        images.tile(images.hide(case.values, hidden), "Shown to the model", "the picture with a part hidden"),
-        images.tile(images.grey(part.restored[which]), "Given back", "the picture as the model filled it in"),
+        images.tile(shown(case, which), "Shown to the model", f"the picture, {words.short}"),
+        images.tile(images.grey(part.restored[which]), "Given back", "the picture as the model restored it"),
         images.tile(
-            images.signed(difference, DIFFERENCE_LIMIT),
-            "Difference in the hidden part",
-            f"map of differences, root mean square {np.sqrt((difference**2).sum() / max(1, hidden.sum())):.2f}",
+            images.signed(difference, DIFFERENCE_LIMIT), where, f"map of differences, root mean square {size:.2f}"
         ),
     ]
-    scale = images.scale_bar(images.DIVERGING, "too dark", "white = exactly right", "too bright")
-    words = (
-        f'<p class="mv-lead">Likeness in the hidden part: <b>{part.likeness[which]:.2f}</b> '
+    colour = "; size over all colours" if len(case.values) > 1 else ""
+    scale = images.scale_bar(images.DIVERGING, "too dark", f"white = exactly right{colour}", "too bright")
+    return _likeness_words(case, which) + images.strip(tiles) + scale
+
+
+def _likeness_words(case: Case, which: int) -> str:
+    """The likeness of one restoration with its scale, or why there is none."""
+    what = TASKS[case.restoration.labels[which]].lost
+    if flat(case, which):
+        return (
+            f'<p class="mv-lead">There was nothing to see in {what}, so it cannot be said how alike it came back; '
+            "it counts as 0.</p>"
+        )
+    return (
+        f'<p class="mv-lead">Likeness in {what}: <b>{case.restoration.likeness[which]:.2f}</b> '
         "(1 = identical, 0 = unrelated; <i>Pearson correlation</i>).</p>"
     )
-    if flat(case, which):
-        words = (
-            '<p class="mv-lead">There was nothing to see in the hidden part, so it cannot be said how alike it came '
-            "back; it counts as 0.</p>"
-        )
-    return words + images.strip(tiles) + scale
 
 
 def gallery(case: Case) -> str:
@@ -104,14 +103,14 @@ def gallery(case: Case) -> str:
     tiles = [
         images.tile(
             images.grey(part.restored[k]),
-            TASKS[name].capitalize(),
+            TASKS[name].short.capitalize(),
             f"restoration {k + 1}",
             likeness(case, k),
         )
         for k, name in enumerate(part.labels)
     ]
     words = (
-        "A model that knows the picture fills it in the same, right way each time. "
+        "A model that knows the picture puts back the same, right thing each time. "
         "One that does not makes up something plausible, and something else each time."
     )
     return f'<h3>Every restoration</h3><p class="mv-lead">{words}</p>' + images.strip(tiles)
@@ -120,15 +119,13 @@ def gallery(case: Case) -> str:
 def render(case: Case, which: int = 0) -> list:
     """Values for `Restore.outputs`."""
     names = labels(case)
-    return [gr.Radio(names, value=names[which]), pair(case, which), trio(case, which), gallery(case)]
+    choice = gr.Radio(names, value=names[which])
+    return [lead(case.restoration), choice, pair(case, which), trio(case, which), gallery(case)]
 
 
 def build(start: Case) -> Restore:
     """Lay out the step."""
-    gr.HTML(
-        '<p class="mv-lead">We hid a part of the picture and let the model fill it in from noise '
-        "(<i>degrade, restore, compare: DRC</i>). Move the divider.</p>"
-    )
+    lead_view = gr.HTML(lead(start.restoration), elem_id="restore-lead")
     names = labels(start)
     which = gr.Radio(names, value=names[0], label="Restoration", elem_id="which")
     with gr.Row(equal_height=False):
@@ -137,7 +134,7 @@ def build(start: Case) -> Restore:
         with gr.Column(scale=6, min_width=300):
             trio_view = gr.HTML(trio(start, 0), elem_id="trio")
     all_view = gr.HTML(gallery(start), elem_id="restorations")
-    return Restore(which, pair_view, trio_view, all_view)
+    return Restore(lead_view, which, pair_view, trio_view, all_view)
 
 
 def wire(step: Restore, case: gr.State) -> None:

@@ -31,14 +31,15 @@ CSS = """
 .mv-head h1 { font-size: 1.75rem; margin: 0 0 .2rem; }
 .mv-head p { margin: 0; max-width: 62ch; }
 #steps button[role=tab] { font-size: 1.02rem; }
-#next-1, #next-2, #next-3, #next-4, #next-5 { max-width: 320px; margin: 1rem auto 0; }
+#next-1, #next-2, #next-3, #next-4, #next-5, #next-6 { max-width: 320px; margin: 1rem auto 0; }
 .mv-subject { margin: .2rem 0 0; font-size: .95rem; opacity: .9; }
 .mv-lead { max-width: 68ch; font-size: 1.05rem; }
 .mv-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(118px, 1fr)); gap: 14px; margin: .4rem 0; }
 .mv-strip.mv-three { max-width: 780px; }
+.mv-strip.mv-few { max-width: 520px; }
 .mv-tile { margin: 0; min-width: 0; }
 .mv-px { width: 100%; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; border-radius: 6px;
-  background: #000; display: block; }
+  display: block; }
 .mv-tile figcaption { margin-top: .35rem; font-size: .95rem; line-height: 1.3; }
 .mv-note { display: block; opacity: .8; font-size: .86rem; }
 .mv-rows { display: grid; gap: 10px; }
@@ -60,6 +61,34 @@ CSS = """
 .mv-answer { border-left: 6px solid var(--c, #888); padding: 6px 0 6px 16px; margin: .4rem 0; }
 .mv-answer h2 { margin: 0 0 .2rem; font-size: 1.35rem; }
 .mv-answer p { margin: .15rem 0; max-width: 68ch; }
+.mv-answer h3 { margin: 0 0 .2rem; font-size: 1.08rem; }
+.mv-answer ul { margin: .3rem 0; padding-left: 1.2rem; max-width: 68ch; }
+.mv-ratio { max-width: 640px; margin: .8rem 0 .6rem; padding: 0 22px; }
+.mv-track { position: relative; height: 14px; border-radius: 7px; background: linear-gradient(90deg,
+  rgba(213, 94, 0, .28), rgba(128, 136, 144, .14) 50%, rgba(0, 114, 178, .28)); }
+.mv-track i { position: absolute; top: 0; bottom: 0; background: rgba(128, 136, 144, .45); border-radius: 7px; }
+.mv-track b { position: absolute; top: -1px; width: 16px; height: 16px; margin-left: -8px; rotate: 45deg;
+  background: var(--body-text-color); border: 1.5px solid var(--body-background-fill); }
+.mv-marks { position: relative; height: 1.5rem; font-size: .82rem; }
+.mv-marks span { position: absolute; translate: -50% 4px; }
+.mv-ratio .mv-ends { font-size: .82rem; gap: 1rem; margin: 0 -22px; }
+.mv-ratio .mv-ends span:last-child { text-align: right; }
+.mv-checks dt { font-weight: 700; margin-top: .5rem; }
+.mv-checks dd { margin: 0; max-width: 68ch; }
+.mv-list { padding-left: 1.1rem; max-width: 72ch; }
+.mv-tall { max-height: 460px; overflow-y: auto; }
+#truth:not(:has(p)), #beside:not(:has(p)) { display: none; }
+#make-report { max-width: 320px; }
+.mv-files { display: flex; flex-wrap: wrap; gap: 10px; margin: .5rem 0; }
+.mv-file { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: 10px 14px;
+  color: inherit !important; }
+.mv-appendix { overflow-wrap: anywhere; font-size: .93rem; }
+.mv-appendix table { width: 100%; table-layout: fixed; border-collapse: collapse; border: 0 !important; }
+.mv-appendix td, .mv-appendix th { border: 0 !important; border-top: 1px solid var(--border-color-primary) !important;
+  padding: 4px 10px 4px 0 !important; text-align: left; vertical-align: top; }
+.mv-appendix tr { border: 0 !important; }
+.mv-appendix .fixed { font-family: "IBM Plex Mono", monospace; font-size: .82rem; }
+.mv-appendix .note { opacity: .8; font-size: .86rem; }
 .mv-bar { height: 8px; background: var(--border-color-primary); border-radius: 4px; overflow: hidden; }
 .mv-bar i { display: block; height: 100%; background: #1d4ed8; transition: width .2s; }
 .mv-status { min-height: 1.6rem; }
@@ -91,6 +120,10 @@ footer { display: none !important; }
   .mv-strip { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .mv-strip.mv-three { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 8px; }
   .mv-head h1 { font-size: 1.4rem; }
+  .mv-appendix .scroll { overflow-x: auto; }
+  .mv-appendix table.wide { width: 34rem; }
+  .mv-appendix table.pairs td { display: block; width: 100% !important; padding-right: 0 !important; }
+  .mv-appendix table.pairs td:last-child { border-top: 0 !important; padding-top: 0 !important; }
   #gallery .grid-container { grid-template-columns: repeat(4, minmax(0, 1fr)) !important; }
 }
 """

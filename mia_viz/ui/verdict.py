@@ -1,98 +1,98 @@
-"""Step 5, verdict: what the scores mean, the truth on demand, and the twin."""
+"""Step 5, verdict, in three layers: one sentence, the evidence for it, and the technical appendix with the report.
+
+What can be said about a case is worked out when the step is opened or an analysis ends, never for the first screen.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import gradio as gr
-import plotly.graph_objects as go
 
 from mia_viz import engine
-from mia_viz.case import Case, Finding
-from mia_viz.figures.distributions import strip_plot
-from mia_viz.figures.palette import HOLDOUT, MEMBER, waiting
+from mia_viz.case import Case
+from mia_viz.figures.palette import HOLDOUT, MEMBER
 from mia_viz.pictures.drawing import UNSEEN
+from mia_viz.pictures.picture import Picture
+from mia_viz.statement import Statement
 from mia_viz.targets import bundled
-from mia_viz.ui.parts import data_table, status
-from mia_viz.verdict import CAVEAT, SENTENCES
+from mia_viz.ui import evidence, report
+from mia_viz.ui.parts import failure, status
 
-ATTACKS = ("drc", "loss", "fcre", "noise_aggregation")
 DRAWN = " Strokes on a screen are not quite like scanned handwriting, so for a drawing the numbers are a rough guide."
-COLOURS = {"stands out": MEMBER, "inconclusive": "#8a8f98", "ordinary": HOLDOUT}
+COLOURS = {"stands out": MEMBER, "ordinary": HOLDOUT}
+GREY = "#8a8f98"
+EMPTY = [status(), gr.Accordion(open=False), status()]
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What has been worked out in this visit about the case in view.
+
+    twin: the same picture's case under the twin, once it was asked. picture: facts of its file (`report.source`).
+    """
+
+    case: Case
+    statement: Statement
+    twin: Case | None
+    picture: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class VerdictStep:
-    """Components of the step."""
+    """Components of the step. told: a `Told` once there is one. body: everything below the answer's own buttons."""
 
+    told: gr.State
     answer: gr.HTML
     reveal: gr.Button
     truth: gr.HTML
     status: gr.HTML
     twin: gr.Button
-    words: tuple[gr.HTML, ...]
-    plots: list[gr.Plot]
-    costs: gr.HTML
+    beside: gr.HTML
+    body: gr.Column
+    evidence: evidence.Evidence
+    report: report.Report
 
     @property
-    def outputs(self) -> list[gr.components.Component]:
-        return [self.answer, self.truth, self.twin, *self.words, self.costs]
+    def outputs(self) -> list[gr.blocks.Block]:
+        """What changes at once with every piece of evidence."""
+        return [self.answer, self.truth, self.twin, self.beside, self.body]
+
+    @property
+    def concluded(self) -> list[gr.blocks.Block]:
+        """What is filled when there is something to say."""
+        parts = [*self.evidence.outputs, *self.evidence.plots]
+        below = [self.report.links, self.report.opened, self.report.appendix]
+        return [self.told, self.answer, self.beside, self.body, *parts, *below]
 
 
-def answer(case: Case) -> str:
-    """The overall sentence, its natural frequency and what it does not say."""
-    verdict = case.overall
-    if verdict is None:
-        waiting = "The verdict appears when all four methods have spoken."
-        if len(case.findings) == len(ATTACKS):
-            waiting = (
-                "There is evidence, but no overall verdict: not every method was measured on pictures of known "
-                "membership for this model. What can be said stands beside each method below."
-            )
-        return f'<div class="mv-answer"><p class="mv-lead">{waiting}</p></div>'
-    members = ""
-    if verdict.members_below is not None:
-        members = (
-            f"<p>Of 100 pictures it <i>was</i> trained on, about {100 * verdict.members_below:.0f} score this low "
-            "or lower.</p>"
-        )
+def answer(told: Told) -> str:
+    """The first layer: the one sentence, its natural frequency, and what it does not say."""
+    found, case = told.statement, told.case
+    rest = [found.verdict.frequency] if found.verdict else ["What can be said stands beside each method below."]
+    if found.zone == "not covered":
+        rest = list(found.sentences[:2])
+    elif found.verdict is not None and found.verdict.members_below is not None:
+        share = round(100 * found.verdict.members_below)
+        often = f"about {share}" if share else "fewer than one"
+        rest.append(f"Of 100 pictures it was trained on, {often} would score this low or lower.")
+    paragraphs = "".join(f"<p>{escape(text)}</p>" for text in rest)
+    limits = "".join(f"<li>{escape(text)}</li>" for text in found.caveats)
+    drawn = f'<p class="mv-note">{DRAWN}</p>' if UNSEEN in case.notes else ""
     return (
-        f'<div class="mv-answer" style="--c:{COLOURS[verdict.zone]}"><h2>{SENTENCES[verdict.zone]}</h2>'
-        f"<p>{escape(verdict.frequency)}</p>{members}"
-        f'<p class="mv-note">All four methods together, by the average of their ranks (p = {verdict.p_value:.3f}). '
-        f"{CAVEAT}{DRAWN if UNSEEN in case.notes else ''}</p></div>"
+        f'<div class="mv-answer" style="--c:{COLOURS.get(found.zone, GREY)}"><h2>{escape(found.answer)}</h2>'
+        f"{paragraphs}{drawn}<details><summary>What this does not say</summary><ul>{limits}</ul></details></div>"
     )
 
 
-def words(finding: Finding | None, title: str) -> str:
-    """One attack's line: its name and what its score means."""
-    if finding is None:
-        return f"<h3>{escape(title)}</h3><p>Not yet computed.</p>"
-    line = (
-        finding.verdict.frequency if finding.verdict else "No reference fits these settings, so the score has no scale."
-    )
-    zone = f" <b>{finding.verdict.zone.capitalize()}.</b>" if finding.verdict else ""
-    return f"<h3>{escape(finding.title)}</h3><p>{escape(line)}{zone}</p>"
-
-
-def plot(case: Case, attack: str) -> go.Figure:
-    """One attack's score among known pictures."""
-    finding, known = case.finding(attack), engine.reference(case.target)
-    if finding is None:
-        return waiting()
-    if finding.verdict is None or known is None:
-        return waiting("no pictures of known membership to compare with")
-    groups = [known.scores(finding.key, member, without=(case.sha256,)) for member in (True, False)]
-    return strip_plot(finding.score, *groups)
-
-
-def costs(case: Case) -> str:
-    """What every method cost and measured."""
-    rows = [(f.title, f.key, f"{f.raw:.5g}", f"{f.nfe:.0f}", f"{f.seconds:.2f} s") for f in case.findings]
-    when = "measured just now" if case.live else "measured beforehand"
-    heads = ("method", "settings", "statistic as published", "questions to the model", "time")
-    return f"<details><summary>Numbers and times ({when})</summary>{data_table(heads, rows)}</details>"
+def pending(case: Case) -> str:
+    """What stands in the answer's place before there is one."""
+    words = "The answer is being put together." if case.overall else "The answer appears when all methods have spoken."
+    return f'<div class="mv-answer"><p class="mv-lead">{words}</p></div>'
 
 
 def truth(case: Case, shown: bool, guess: str | None = None) -> str:
@@ -121,53 +121,105 @@ def twin_button(case: Case):
 
 
 def render(case: Case) -> list:
-    """Values for `VerdictStep.outputs`; the truth is hidden again."""
-    titles = [_title(case, name) for name in ATTACKS]
-    return [
-        answer(case),
-        truth(case, shown=False),
-        twin_button(case),
-        *(words(case.finding(n), t) for n, t in zip(ATTACKS, titles, strict=True)),
-        costs(case),
-    ]
+    """Values for `VerdictStep.outputs`: what was said of another case is gone, and the truth is hidden again."""
+    return [pending(case), truth(case, shown=False), twin_button(case), "", gr.Column(visible=False)]
 
 
-def draw(case: Case) -> list[go.Figure]:
-    """Values for `VerdictStep.plots`."""
-    return [plot(case, name) for name in ATTACKS]
+def conclude(case: Case, told: Told | None, uploaded: Picture | None) -> Told | None:
+    """What can be said about a case; worked out once. None before every method has spoken."""
+    if not engine.finished(case):
+        return None
+    if told is not None and _same(told.case, case):
+        return told
+    twin = _other(case, told)
+    return Told(case, engine.statement_bundled(case.target, case, twin), twin, report.source(case, uploaded))
 
 
-def _title(case: Case, name: str) -> str:
-    finding = case.finding(name)
-    return finding.title if finding else name.replace("_", " ").capitalize()
+def _same(one: Case, other: Case) -> bool:
+    return (one.target, one.sha256, one.findings) == (other.target, other.sha256, other.findings)
+
+
+def _other(case: Case, told: Told | None) -> Case | None:
+    """The same picture's case under the twin, if it was asked before."""
+    known = [] if told is None else [told.case, *([told.twin] if told.twin else [])]
+    wanted = (bundled.twin_of(case.target), case.sha256, case.caption)
+    return next((other for other in known if (other.target, other.sha256, other.caption) == wanted), None)
+
+
+def show(case: Case, told: Told | None, uploaded: Picture | None) -> list:
+    """Values for `VerdictStep.concluded`. The report and the appendix stay as long as the case does."""
+    try:
+        now = conclude(case, told, uploaded)
+    except Exception as error:  # the last boundary before a visitor
+        return _unsaid(failure(error))
+    if now is None:
+        return _unsaid(pending(case))
+    found = now.statement
+    parts = [*evidence.values(case, found), *evidence.draw(case, found)]
+    below = [gr.skip()] * 3 if now is told else EMPTY
+    return [now, answer(now), evidence.beside(found), gr.Column(visible=True), *parts, *below]
+
+
+def _unsaid(words: str) -> list:
+    """Values for `VerdictStep.concluded` where there is nothing to say but why."""
+    return [None, words, "", gr.Column(visible=False), *[gr.skip()] * 9, *EMPTY]
 
 
 def build(start: Case) -> VerdictStep:
     """Lay out the step."""
-    answer_view = gr.HTML(answer(start), elem_id="answer")
+    told = gr.State(None, time_to_live=3600)
+    answer_view = gr.HTML(pending(start), elem_id="answer")
+    beside_view = gr.HTML("", elem_id="beside")
     with gr.Row():
         reveal = gr.Button("Reveal the truth", elem_id="reveal")
         twin = twin_button(start)
     truth_view = gr.HTML("", elem_id="truth")
     status_view = gr.HTML(status(), elem_id="verdict-status")
-    gr.HTML(
-        '<p class="mv-lead">Each method on its own. Every dot is a picture of which we know whether the model was '
-        "trained on it; the diamond is the picture in question.</p>"
-    )
-    word_views, plot_views = [], []
-    for name in ATTACKS:
-        word_views.append(gr.HTML(words(start.finding(name), _title(start, name)), elem_id=f"words-{name}"))
-        plot_views.append(gr.Plot(plot(start, name), show_label=False, elem_id=f"plot-{name}"))
-    costs_view = gr.HTML(costs(start), elem_id="costs")
-    return VerdictStep(answer_view, reveal, truth_view, status_view, twin, tuple(word_views), plot_views, costs_view)
+    with gr.Column(visible=False, elem_id="verdict-body") as body:
+        evidence_part = evidence.build()
+        report_part = report.build()
+    first = (told, answer_view, reveal, truth_view, status_view, twin, beside_view)
+    return VerdictStep(*first, body, evidence_part, report_part)
 
 
-def wire(step: VerdictStep, case: gr.State, guess: gr.Radio) -> None:
-    """Reveal shows the truth of the current case."""
-    step.reveal.click(
-        lambda current, guessed: truth(current, True, guessed),
-        [case, guess],
-        step.truth,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+def wire(
+    step: VerdictStep,
+    case: gr.State,
+    uploaded: gr.State,
+    guess: gr.Radio,
+    tab: gr.Tab,
+    analyses: Sequence[gr.events.Dependency],
+) -> None:
+    """Work out the statement when the step is opened or an analysis ends; reveal; make the report."""
+    given = [case, step.told, uploaded]
+    tab.select(show, given, step.concluded, **QUIET)
+    for event in analyses:
+        event.then(show, given, step.concluded, **QUIET)
+    step.reveal.click(lambda current, guessed: truth(current, True, guessed), [case, guess], step.truth, **QUIET)
+    part = step.report
+    part.keep_name.input(status, None, part.links, **QUIET)  # links made before hold the other kind
+    part.make.click(_make, [step.told, part.keep_name], [part.make, part.links], concurrency_limit=1, **QUIET)
+    part.opened.expand(_appendix, step.told, part.appendix, **QUIET)
+
+
+def _make(told: Told | None, keep_name: bool) -> Iterator[tuple]:
+    yield gr.Button(interactive=False), status(report.WORKING)
+    try:
+        if told is None:
+            raise ValueError("There is nothing to report yet; press Analyse first.")
+        words = report.links(told.case, told.statement, told.picture, keep_name)
+    except Exception as error:  # the last boundary before a visitor
+        words = failure(error)
+    yield gr.Button(interactive=True), words
+
+
+def _appendix(told: Told | None) -> Iterator[str]:
+    if told is None:
+        yield status("There is nothing to describe yet.")
+        return
+    yield status("Looking up hashes and settings.")
+    try:
+        words = report.appendix(told.case, told.statement, told.picture)
+    except Exception as error:  # the last boundary before a visitor
+        words = failure(error)
+    yield words

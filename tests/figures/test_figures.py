@@ -1,4 +1,4 @@
-"""Figures: pictures are exact, bands add up, and the numpy rings agree with the engine's."""
+"""Figures: pictures are exact, bands add up, groups keep their marks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import base64
 import io
 
 import numpy as np
-import torch
+import plotly.graph_objects as go
 from PIL import Image
 
-from mia_viz.figures import bands, distributions, images, noise
+from mia_viz.figures import bands, distributions, images, noise, structure
 from mia_viz.figures.palette import HOLDOUT, MEMBER, add_groups
-from mia_viz.frequency import radial_energy, ring_centres
 
 
 def decoded(uri: str) -> np.ndarray:
@@ -31,19 +30,39 @@ def test_the_bands_shown_add_up_to_the_picture():
     np.testing.assert_allclose(total, picture, atol=1e-12)
 
 
-def test_rings_agree_with_the_engine():
-    residual = np.random.default_rng(2).standard_normal((3, 32, 32))
-    expected = radial_energy(torch.from_numpy(residual), 32).numpy()
-    np.testing.assert_allclose(bands.ring_energy(residual, 32), expected, rtol=1e-9)
-    np.testing.assert_allclose(bands.ring_middles(32, 32, 32), ring_centres(32, 32, 32).numpy())
-
-
 def test_signed_maps_are_neutral_at_zero_and_saturate_at_the_limit():
     values = np.array([[[-9.0, -1.0, 0.0, 1.0, 9.0]]])
     shown = images.signed(values, 1.0)
     assert shown[0, 2].tolist() == [245, 245, 245]
     assert shown[0, 0].tolist() == shown[0, 1].tolist() == [33, 82, 163]
     assert shown[0, 3].tolist() == shown[0, 4].tolist() == [176, 61, 11]
+
+
+def test_a_change_of_hue_does_not_cancel_in_a_signed_map():
+    redder, darker, brighter = [0.6, -0.6, 0.0], [-0.5] * 3, [0.5] * 3
+    shown = images.signed(np.array([redder, darker, brighter]).T[:, None, :], 1.0)[0]
+    alone = images.signed(np.array([[[np.sqrt(0.24), -0.5, 0.5]]]), 1.0)[0]
+    np.testing.assert_array_equal(shown, alone)
+
+
+def test_channels_of_a_latent_lie_in_reading_order_under_one_scale():
+    values = np.stack([np.full((2, 3), v) for v in (-1.0, 0.0, 1.0)])
+    shown = images.channels(values, 1.0)
+    assert shown.shape == (5, 7, 3)
+    assert shown[0, 0].tolist() == [33, 82, 163]
+    assert shown[0, 4].tolist() == [245, 245, 245]
+    assert shown[3, 0].tolist() == [176, 61, 11]
+    assert {tuple(p) for p in shown[2]} == {(128, 128, 128)}
+    assert shown[3, 4].tolist() == [128, 128, 128]  # no fourth channel
+
+
+def test_the_wear_curve_marks_where_the_score_is_taken():
+    known = np.random.default_rng(6).uniform(size=(20, 3))
+    drawn = structure.wear_curve((0, 50, 100), np.array([0.9, 0.8, 0.7]), 1, 100, known, known)
+    assert drawn.layout.shapes[0].x0 == drawn.layout.shapes[0].x1 == 100
+    query = next(t for t in drawn.data if t.name == "this picture")
+    assert list(query.y) == [0.9, 0.8, 0.7]
+    assert int(np.argmax(query.marker.size)) == 1
 
 
 def test_hidden_pixels_are_covered_and_visible_ones_untouched():
@@ -65,10 +84,11 @@ def test_members_and_holdouts_keep_their_colours_and_shapes():
 
 def test_group_ribbons_show_the_quartiles():
     rows = np.random.default_rng(3).uniform(size=(40, 3))
-    figure = bands.error_per_ring(np.arange(3.0), np.ones(3), rows, np.empty((0, 3)))
+    figure = go.Figure()
+    add_groups(figure, np.arange(3.0), rows, np.empty((0, 3)))
     high, low, middle = (np.asarray(t.y) for t in figure.data[:3])
     np.testing.assert_allclose([low, middle, high], np.percentile(rows, (25, 50, 75), axis=0))
-    assert len(figure.data) == 4  # no hold-outs, no ribbon for them
+    assert len(figure.data) == 3  # no hold-outs, no ribbon for them
     add_groups(figure, np.arange(3.0), np.empty((0, 3)), rows)
     assert figure.data[-1].marker.symbol == "square"
 

@@ -72,7 +72,7 @@ def refusal(source: object) -> str:
     assert message[0].isupper()
     assert message.endswith(".")
     assert message.count(". ") == 0
-    assert len(message) < 160
+    assert len(message) < 200
     for word in (
         "\n",
         "/",

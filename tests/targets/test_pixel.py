@@ -8,7 +8,7 @@ import pickle
 
 import pytest
 import torch
-from diffusers import DDIMScheduler, DDPMPipeline, DDPMScheduler
+from diffusers import DDIMScheduler, DDPMPipeline, DDPMScheduler, UNet2DModel
 from safetensors.torch import load_file, save_file
 
 from mia_viz.diffusion import Schedule, ddim_move, noised, predicted_x0
@@ -138,8 +138,11 @@ def test_a_pickle_anywhere_is_refused_and_not_opened(folder, place):
         ({"block_out_channels": [8000, 8000]}, "do not fit"),
         ({"layers_per_block": 10**6}, "number of layers"),
         ({"in_channels": 4, "out_channels": 4}, "grey or RGB"),
-        ({"out_channels": 2}, "grey or RGB"),
-        ({"num_class_embeds": 10}, "class label"),
+        ({"out_channels": 3}, "grey or RGB"),
+        ({"out_channels": 2}, "do not fit"),
+        ({"class_embed_type": "timestep"}, "told a class"),
+        ({"num_class_embeds": 10**9}, "told a class"),
+        ({"num_class_embeds": 10}, "do not fit"),
         ({"norm_num_groups": 0}, "do not fit"),
         ({"layers_per_block": 2}, "do not fit"),
         ({"block_out_channels": [8, 16]}, "do not fit"),
@@ -208,3 +211,29 @@ def test_weights_that_are_not_finite_are_refused(folder, number):
     weights["conv_out.bias"] = torch.full_like(weights["conv_out.bias"], number)
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     refused(folder, "not finite")
+
+
+def test_a_learned_variance_is_left_out(make_unet, pictures, tmp_path):
+    unet = UNet2DModel(**{**make_unet().config, "out_channels": 2})
+    DDPMPipeline(unet, DDPMScheduler()).save_pretrained(tmp_path)
+    target, x = open_folder(tmp_path), pictures(2)
+    with torch.no_grad():
+        noise = unet.eval()(x, 300).sample[:, :1]
+    torch.testing.assert_close(target.predict_noise(x, torch.full((2,), 300)), noise, rtol=1e-4, atol=1e-5)
+    assert any("variance" in sentence for sentence in target.card.assumed)
+
+
+def test_a_class_is_told_by_its_number(make_unet, pictures, tmp_path):
+    unet = UNet2DModel(**{**make_unet().config, "num_class_embeds": 4})
+    DDPMPipeline(unet, DDPMScheduler()).save_pretrained(tmp_path)
+    target, x, t = open_folder(tmp_path), pictures(2), torch.full((2,), 300)
+    assert target.takes == "class"
+    with torch.no_grad():
+        noise = unet.eval()(x, 300, class_labels=torch.tensor([3, 0])).sample
+    told = target.condition(["3", " 0"])
+    torch.testing.assert_close(target.predict_noise(x, t, told), noise, rtol=1e-4, atol=1e-5)
+    gradients = target.loss_gradients(x, t, pictures(2, seed=1), told)
+    torch.testing.assert_close(gradients[0], noise, rtol=1e-4, atol=1e-5)
+    for caption in ("", "4", "-1", "cat"):
+        with pytest.raises(TargetError, match="from 0 to 3"):
+            target.condition([caption])

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from mia_viz.ui.launch import build, launch_options
 from tests.ui.browser import find_chromium
 
+expect.set_options(timeout=20_000)
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 QUIET = (
     "--no-sandbox",

@@ -59,6 +59,7 @@ def main() -> None:
                 # Analyse rests until the choice has arrived; only then does the page name the picture.
                 page.wait_for_function("() => !document.querySelector('#analyse').disabled")
                 measure_analysis(page, attempt)
+            measure_laboratory(page)
         finally:
             app.terminate()
             browser.close()
@@ -76,6 +77,50 @@ def measure_analysis(page, name: str) -> None:
     total = time.perf_counter() - start
     print(f"{name}: first evidence {before:.1f} s, everything {total:.1f} s")
     print(f"    {page.locator('#status').inner_text()}")
+
+
+WATCH = """() => {
+  const bench = document.querySelector('#laboratory .lab').parentElement;
+  let since = null; window.moves = [];
+  bench.addEventListener('pointermove', e => { since = since ?? e.timeStamp; }, true);
+  bench.addEventListener('lab:drawn', () => {
+    const start = since; since = null;
+    // A message posted in the frame that drew arrives after that frame was painted.
+    if (start === null) return;
+    const painted = new MessageChannel();
+    painted.port1.onmessage = () => moves.push(performance.now() - start);
+    painted.port2.postMessage(0);
+  });
+}"""
+
+
+def measure_laboratory(page, moves: int = 60) -> None:
+    """Time from opening the frequency step to its laboratory, and from a drag's event to the painted picture."""
+    page.evaluate("window.scrollTo(0, 0)")
+    start = time.perf_counter()
+    page.get_by_role("tab", name="Frequency").click()
+    page.wait_for_function("() => document.querySelector('#laboratory .lab')?.parentElement.lab")
+    page.wait_for_timeout(1500)  # its first figures from the server are not part of a drag
+    print(f"laboratory opened after at most {time.perf_counter() - start - 1.5:.1f} s")
+    page.evaluate(WATCH)
+    page.locator(".lab-handle[data-edge=hi]").scroll_into_view_if_needed()
+    box = page.locator(".lab-handle[data-edge=hi]").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(moves):
+        page.mouse.move(x - 5 * step, y)
+        page.wait_for_timeout(30)
+    page.mouse.up()
+    taken = sorted(page.evaluate("window.moves"))
+    print(
+        f"drag to redrawn picture: {taken[len(taken) // 2]:.0f} ms (median of {len(taken)} moves), "
+        f"slowest {taken[-1]:.0f} ms; budget 150 ms"
+    )
+    print(f"    of it the page's own work: {page.evaluate(OWN):.0f} ms")
+
+
+OWN = "() => document.querySelector('#laboratory .lab').parentElement.lab.milliseconds"
 
 
 if __name__ == "__main__":

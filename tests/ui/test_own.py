@@ -32,10 +32,8 @@ def stroke(page: Page) -> list[tuple[float, float]]:
 
 
 def curve(page: Page) -> object:
-    """The picture's own line in the frequency step."""
-    return page.locator("#band-curve .js-plotly-plot").evaluate(
-        "e => JSON.stringify(e.data.filter(t => t.name === 'this picture').map(t => t.y))"
-    )
+    """The picture's own number in the frequency step; empty where nothing was asked yet."""
+    return page.locator("#laboratory .lab").evaluate("e => e.hidden ? '' : String(e.parentElement.lab.reading?.query)")
 
 
 def test_another_family_changes_every_word_and_picture(watched):

@@ -21,9 +21,9 @@ pytestmark = pytest.mark.ui
 
 STEPS = {
     "Restore": "#trio img",
-    "Frequency": "#band-curve .main-svg",
+    "Frequency": "#laboratory :is(.lab-curve, .lab-waiting) >> visible=true",
     "Noise": "#cloud .main-svg",
-    "Verdict": "#plot-drc .main-svg",
+    "Verdict": "#answer",
 }
 
 
@@ -61,7 +61,7 @@ def test_analyse_reveal_and_the_twin_turns_the_truth_around(watched):
     watched.get_by_label("I cannot tell").check()
     analyse(watched)
     expect(watched.locator("#subject")).to_contain_text("computed just now")
-    go(watched, "Verdict", "#plot-loss .main-svg")
+    go(watched, "Verdict", "#plot-combined .main-svg")
     expect(watched.locator("#truth")).to_be_empty()
     watched.locator("#reveal").click()
     expect(watched.locator("#truth")).to_contain_text("training set")
@@ -70,7 +70,8 @@ def test_analyse_reveal_and_the_twin_turns_the_truth_around(watched):
     expect(watched.locator("#subject")).to_contain_text("Brain MR model B")
     expect(watched.locator("#truth")).to_be_empty()
     expect(watched.locator("#verdict-status")).to_contain_text("Done in", timeout=180_000)
-    expect(watched.locator("#plot-drc .main-svg").first).to_be_visible()
+    expect(watched.locator("#plot-combined .main-svg").first).to_be_visible()
+    expect(watched.locator("#beside")).to_contain_text("Brain MR model A, the twin")
     watched.locator("#reveal").click()
     expect(watched.locator("#truth")).to_contain_text("training set")
     second = watched.locator("#truth").inner_text()
@@ -186,7 +187,7 @@ def test_nothing_is_wider_than_a_phone(browser, playwright, url, theme):
     page.goto(f"{url}?__theme={theme}")
     page.wait_for_selector("#hero img")
     shoot(page, f"phone-choose-{theme}")
-    for step, ready in {**STEPS, "All methods": "#controls tbody tr"}.items():
+    for step, ready in {**STEPS, "All methods": "#controls tbody tr", "Many pictures": "#many-subject p"}.items():
         go(page, step, ready)
         page.wait_for_timeout(300)
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

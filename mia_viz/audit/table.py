@@ -1,0 +1,123 @@
+"""An audit's folder: what was asked (audit.json) and the table in parts (parts/part-000000.parquet and on).
+
+A part holds `part` consecutive places, the last one perhaps fewer. It is written under another name and renamed when
+complete, so a part that is there is whole. `pandas.read_parquet(folder / "parts")` reads the whole table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mia_viz.commands.common import write_json
+
+if TYPE_CHECKING:
+    from mia_viz.analysis import Plan
+
+FORMAT = 1
+SCORED, UNREADABLE, FAILED = "scored", "unreadable", "failed"
+FACTS = (
+    ("place", pa.int64()),
+    ("id", pa.string()),
+    ("sha256", pa.string()),
+    ("pixels_sha256", pa.string()),
+    ("status", pa.string()),
+    ("error", pa.string()),
+    ("notes", pa.string()),
+    ("caption", pa.string()),
+)
+NUMBERS = (
+    ("score", pa.float64()),
+    ("raw", pa.float64()),
+    ("p_value", pa.float64()),
+    ("nfe", pa.float32()),
+    ("energy", pa.list_(pa.list_(pa.float32()))),
+)
+"""Columns of every picture, and of every attack (as "loss.score")."""
+
+
+def schema(plans: Sequence[Plan], spectra: bool = True) -> pa.Schema:
+    """The table's columns: FACTS, and NUMBERS per plan's key; energy (K, 32) only with `spectra`.
+
+    place: number in the source. status: "scored", "unreadable" (no picture to ask about) or "failed" (an attack gave no
+    number); error: why, in a sentence. caption: what the model was told, null for a model that is told nothing.
+    """
+    columns = [*FACTS]
+    for chosen in plans:
+        columns += [(f"{chosen.key}.{name}", kind) for name, kind in NUMBERS if spectra or name != "energy"]
+    return pa.schema(columns)
+
+
+class Parts:
+    """The parts of one audit's table."""
+
+    def __init__(self, folder: Path, columns: pa.Schema, size: int) -> None:
+        self.folder, self.columns, self.size = folder / "parts", columns, size
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def file(self, part: int) -> Path:
+        return self.folder / f"part-{part:06d}.parquet"
+
+    def done(self) -> set[int]:
+        """Numbers of the parts that are there."""
+        found = (re.fullmatch(r"part-(\d+)\.parquet", file.name) for file in self.folder.iterdir())
+        return {int(match[1]) for match in found if match}
+
+    def write(self, part: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write a part, all or nothing; leavings of runs that were killed at it are removed."""
+        file = self.file(part)
+        partial = file.with_name(f"{file.name}.{os.getpid()}.partial")
+        with partial.open("wb") as opened:
+            pq.write_table(pa.Table.from_pylist(list(rows), self.columns), opened, compression="zstd")
+            opened.flush()
+            os.fsync(opened.fileno())
+        os.replace(partial, file)
+        for left in self.folder.glob(f"{file.name}.*.partial"):
+            left.unlink(missing_ok=True)
+
+    def drop_unreadable(self, mine: Callable[[int], bool]) -> None:
+        """Remove those of my parts that hold unreadable pictures, so that they are tried again."""
+        for part in filter(mine, self.done()):
+            statuses = pq.read_table(self.file(part), columns=["status"]).column("status")
+            if UNREADABLE in statuses.unique().to_pylist():
+                self.file(part).unlink()
+
+    def rows(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """All rows in order of place, one part in memory at a time."""
+        for part in sorted(self.done()):
+            yield from pq.read_table(self.file(part), columns=list(columns)).to_pylist()
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an audit asks, as plain values by name: equal values, equal table. source: where; it may be moved."""
+
+    source: str
+    values: Mapping[str, Any]
+
+    def agree(self, folder: Path) -> None:
+        """Write audit.json, or compare with the one that is there. Raises ValueError naming what differs."""
+        file = folder / "audit.json"
+        if not file.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(file, {"format": FORMAT, "source": self.source, **self.values})
+            return
+        try:
+            there = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{file} is damaged; choose another folder.") from error
+        now = json.loads(json.dumps({"format": FORMAT, **self.values}))
+        apart = [name for name in now if name not in there or there[name] != now[name]]
+        if apart:
+            raise ValueError(
+                f"{folder} holds an audit with another {' and '.join(apart)}; go on with the same, or choose another "
+                "folder."
+            )

@@ -1,0 +1,162 @@
+"""`audit`: ask a model about very many pictures, wherever they lie; a run that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mia_viz.commands.captions import NONE, add_captions, read_captions, refuse_unless_taken
+from mia_viz.commands.common import add_attacks, add_target, choose, target_of, whole_number
+
+if TYPE_CHECKING:
+    from mia_viz.audit.run import Tally
+    from mia_viz.audit.source import Source
+    from mia_viz.targets.target import Target
+
+DEFAULT_ATTACKS = "loss"
+SECONDS = {True: 0.5, False: 30.0}
+"""Between two progress lines, on a terminal and elsewhere."""
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("audit", help="score very many pictures, resumable", description=__doc__)
+    parser.add_argument(
+        "--images",
+        required=True,
+        metavar="SOURCE",
+        help="folder, zip, tar (WebDataset) or Parquet, here or at an address such as s3://bucket/folder",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the table and the summary page")
+    add_target(parser)
+    add_attacks(parser, DEFAULT_ATTACKS)
+    parser.add_argument("--prepare", choices=("exact", "crop", "fit"), default="exact", help="default: %(default)s")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="of the noise (default: 0)")
+    parser.add_argument("--reference", type=Path, metavar="FILE", help="a reference you built, for p-values")
+    add_captions(parser)
+    parser.add_argument("--image-column", metavar="NAME", help="of Parquet files (default: image, or the only one)")
+    parser.add_argument("--caption-column", metavar="NAME", help="of Parquet files (default: caption, text or prompt)")
+    _add_how(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_how(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--shard", type=shard, default=(1, 1), metavar="I/N", help="do every N-th part only, from the I-th on"
+    )
+    parser.add_argument("--batch", type=whole_number(1), metavar="N", help="pictures asked about together")
+    parser.add_argument("--part", type=whole_number(1), default=512, metavar="N", help="pictures per file (512)")
+    parser.add_argument("--workers", type=whole_number(0), metavar="N", help="processes that decode pictures")
+    parser.add_argument("--no-spectra", action="store_true", help="leave the energy per frequency ring out")
+    parser.add_argument("--retry", action="store_true", help="try unreadable pictures of an earlier run again")
+    parser.add_argument("--thumbnails", action="store_true", help="show pictures on the summary page")
+
+
+def shard(text: str) -> tuple[int, int]:
+    """(2, 8) from "2/8"."""
+    try:
+        place, of = (int(part) for part in text.split("/"))
+    except ValueError:
+        place, of = 0, 0
+    if not 1 <= place <= of:
+        raise argparse.ArgumentTypeError(f"needs i/n with i from 1 to n, such as 2/8, not {text!r}")
+    return place, of
+
+
+def run(arguments: argparse.Namespace) -> None:
+    if arguments.out.exists() and not arguments.out.is_dir():
+        raise ValueError(f"{arguments.out} is a file; --out needs a folder.")
+    target = target_of(arguments)
+    source = source_of(arguments, target)
+    told = [""] if arguments.captions == NONE else ["one"]  # whether each has one shows only picture by picture
+    choice = choose(arguments.attack, arguments.set, arguments.filter, target, told)
+
+    from mia_viz.audit.run import Options, audit
+    from mia_viz.commands.score import known_pictures
+
+    known = known_pictures(argparse.Namespace(**vars(arguments), noise_key="content"), target)
+    options = Options(
+        arguments.prepare,
+        arguments.seed,
+        arguments.batch,
+        arguments.part,
+        arguments.shard,
+        arguments.workers,
+        not arguments.no_spectra,
+        arguments.retry,
+    )
+    end = audit(target, source, choice.plans, arguments.out, options, known.reference, progress())
+    lines = [*choice.skipped, *finished(end)]
+    if known.reference is None:
+        lines.append(f"No p-values: {known.reason}.")
+    print("\n".join([*lines, *summarised(arguments, source, target, choice.plans, known.reference)]))
+
+
+def source_of(arguments: argparse.Namespace, target: Target) -> Source:
+    """The source of the flags. Raises ValueError with a sentence."""
+    from mia_viz.audit.source import Columns, Source
+
+    captions = None
+    if arguments.captions is not None or arguments.caption_column is not None:
+        refuse_unless_taken(target)
+    if arguments.captions not in (None, NONE):
+        captions = read_captions(Path(arguments.captions))
+    told = bool(target.takes) and arguments.captions != NONE
+    return Source(arguments.images, Columns(arguments.image_column, arguments.caption_column), captions, told)
+
+
+def summarised(arguments: argparse.Namespace, source: Source, target: Target, plans, reference) -> list[str]:
+    """Write the summary page, unless this was one shard of several; lines to print."""
+    if arguments.shard[1] > 1:
+        return ["When all shards are done, the same command without --shard writes the summary page."]
+    from mia_viz.audit.digest import digest
+    from mia_viz.audit.page import write
+
+    found = digest(arguments.out, plans, reference, target)
+    page = write(found, arguments.out, target, source if arguments.thumbnails else None, arguments.prepare)
+    return [found.answer, f"The table is in {arguments.out / 'parts'}, the summary page is {page}."]
+
+
+def progress() -> Callable[[Tally], None]:
+    """A callback that shows rate and time left: on one line of a terminal, else now and then on a new one."""
+    terminal, last = sys.stderr.isatty(), [time.monotonic()]
+
+    def report(tally: Tally) -> None:
+        if time.monotonic() - last[0] < SECONDS[terminal]:
+            return
+        last[0] = time.monotonic()
+        print(f"\x1b[2K{line(tally)}" if terminal else line(tally), end="\r" if terminal else "\n", file=sys.stderr)
+        sys.stderr.flush()
+
+    return report
+
+
+def line(tally: Tally) -> str:
+    """ "1,200 of 10,000 pictures, 35 per second, 4 min left, network busy 96 % of the time"."""
+    number = tally.before + tally.done
+    of = "" if tally.total is None else f" of {tally.total:,}"
+    left = "" if tally.left is None else f", {duration(tally.left)} left"
+    busy = f"network busy {100 * tally.busy_share:.0f} % of the time"
+    return f"{number:,}{of} pictures, {tally.rate:.3g} per second{left}, {busy}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that people would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def finished(tally: Tally) -> list[str]:
+    """What is said at the end of a run."""
+    before = f" {tally.before:,} were there already." if tally.before else ""
+    if not tally.done:
+        return [f"Nothing was left to do.{before}"]
+    return [
+        f"{tally.done:,} pictures in {duration(tally.seconds)}, {tally.rate:.3g} per second.{before}",
+        f"The network was busy {100 * tally.busy_share:.0f} % of the time and waited for pictures "
+        f"{100 * tally.waited_share:.0f} %.",
+    ]

@@ -1,0 +1,1 @@
+"""The frequency laboratory: every radial filter tried on stored residual spectra, without asking a model."""

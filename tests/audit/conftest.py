@@ -1,0 +1,93 @@
+"""Small pictures in every kind of source."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+SIDE = 16
+
+
+def png(seed: int) -> bytes:
+    """A smooth random grey picture of 16 x 16 as a PNG file."""
+    coarse = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (5, 5), dtype=np.uint8))
+    buffer = io.BytesIO()
+    coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def pngs() -> list[bytes]:
+    return [png(seed) for seed in range(12)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, pngs) -> Path:
+    """0000.png and on, the last four in a folder below, with a caption beside each."""
+    place = tmp_path / "pictures"
+    (place / "more").mkdir(parents=True)
+    for i, data in enumerate(pngs):
+        file = place / ("more" if i >= 8 else ".") / f"{i:04d}.png"
+        file.write_bytes(data)
+        file.with_suffix(".txt").write_text(f"picture {i}\n")
+    (place / "readme.md").write_text("no picture")
+    (place / ".hidden.png").write_bytes(pngs[0])
+    return place
+
+
+def write_tar(file: Path, pngs: list[bytes], mode: str = "w", caption_first: bool = False) -> Path:
+    with tarfile.open(file, mode) as archive:
+        for i, data in enumerate(pngs):
+            sample = [(f"{i:04d}.png", data), (f"{i:04d}.txt", f"picture {i}".encode())]
+            for name, content in reversed(sample) if caption_first else sample:
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    return file
+
+
+def write_zip(file: Path, pngs: list[bytes]) -> Path:
+    with zipfile.ZipFile(file, "w") as archive:
+        for i, data in enumerate(pngs):
+            archive.writestr(f"in/{i:04d}.png", data)
+            archive.writestr(f"in/{i:04d}.txt", f"picture {i}")
+        archive.writestr("__MACOSX/0000.png", b"no picture")
+    return file
+
+
+def write_parquet(file: Path, pngs: list[bytes], hugging_face: bool = True) -> Path:
+    images = [{"bytes": data, "path": f"{i:04d}.png"} for i, data in enumerate(pngs)] if hugging_face else pngs
+    captions = [f"picture {i}" for i in range(len(pngs))]
+    table = pa.table({"text": captions, "image": images, "label": list(range(len(pngs)))})
+    pq.write_table(table, file, row_group_size=5)
+    return file
+
+
+WRITERS = {
+    "zip": lambda folder, pngs: write_zip(folder / "a.zip", pngs),
+    "tar": lambda folder, pngs: write_tar(folder / "a.tar", pngs),
+    "tar, captions first": lambda folder, pngs: write_tar(folder / "a.tar", pngs, caption_first=True),
+    "tgz": lambda folder, pngs: write_tar(folder / "a.tar.gz", pngs, "w:gz"),
+    "Hugging Face": lambda folder, pngs: write_parquet(folder / "a.parquet", pngs),
+    "Parquet": lambda folder, pngs: write_parquet(folder / "a.parquet", pngs, hugging_face=False),
+}
+
+
+@pytest.fixture(params=WRITERS)
+def container(request: pytest.FixtureRequest, tmp_path: Path, pngs) -> Path:
+    """The same twelve pictures with captions in one file of each kind."""
+    return WRITERS[request.param](tmp_path, pngs)
+
+
+@pytest.fixture
+def make_container():
+    """make(kind, folder, pngs): see WRITERS."""
+    return lambda kind, folder, pngs: WRITERS[kind](folder, pngs)
