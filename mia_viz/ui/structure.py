@@ -15,6 +15,7 @@ from mia_viz.figures.palette import HOLDOUT, MEMBER, waiting
 from mia_viz.figures.structure import wear_curve
 from mia_viz.structure import KnownStructure, known_structure
 from mia_viz.targets import bundled
+from mia_viz.ui.controls import MEANINGS
 
 WAITING = '<p class="mv-note">Not computed yet: press Analyse on the first page, or wait for it to come in.</p>'
 LEVELS = (0, 50, 100, 150, 200, 250, 300)
@@ -123,6 +124,9 @@ def alone(case: Case) -> str:
     sentence = (
         said[0] if said else "For this model it has not been measured whether structure alone explains the score."
     )
+    for kind in ("eps_hat = 0", "eps_hat = fresh noise"):
+        name = MEANINGS[kind][0]
+        sentence = sentence.replace(kind, name[0].lower() + name[1:])
     note = (
         "Plain pictures keep more of their structure than busy ones, whoever is asked. So the score is also taken "
         "without the model's knowledge; an AUC of 0.5 is guessing. At level 0 the model has not been asked at all: "

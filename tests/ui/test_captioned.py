@@ -115,7 +115,9 @@ def test_the_sentence_on_structure_alone_is_the_published_one_of_the_same_weight
     facts = {"weights_sha256": known.weights_sha256, "remarks": ["other", f"smia: {said}"]}
     monkeypatch.setattr(bundled, "evaluation", lambda name: facts)
     assert said in structure.alone(case)
-    facts["weights_sha256"] = "0" * 64
+    facts["remarks"] = ["smia: Its best control (eps_hat = 0) gives 0.5."]
+    assert "(a model that always answers zero)" in structure.alone(case)
+    facts |= {"remarks": [f"smia: {said}"], "weights_sha256": "0" * 64}
     assert said not in structure.alone(case)
     monkeypatch.setattr(bundled, "evaluation", lambda name: None)
     assert "has not been measured" in structure.alone(case)
