@@ -16,7 +16,7 @@ import numpy as np
 from mia_viz.pictures.picture import PictureError
 from mia_viz.pictures.prepare import Prepared, prepare
 from mia_viz.targets import bundled
-from mia_viz.ui.pick import read_upload
+from mia_viz.ui.pick import picture_shape, read_upload
 
 FEWEST, MOST = 5, 5_000
 SHOWN = 200
@@ -64,15 +64,21 @@ class Collection:
 
 def take(files: Sequence[str], how: str, target: str, held: Collection) -> Iterator[tuple[int, Collection]]:
     """Read files one after the other into a collection; yields how many are done, with what is held now."""
-    channels, *size = bundled.manifest(target)["shape"]
+    shape = _shape(target)
     pictures = dict(held.pictures)
     for done, file in enumerate(files, start=1):
         if len(pictures) >= MOST:
             os.unlink(file)
             held = replace(held, left=held.left + 1)
         else:
-            held = _with_file(file, how, (channels, *size), pictures, held)
+            held = _with_file(file, how, shape, pictures, held)
         yield done, replace(held, pictures=pictures)
+
+
+def _shape(target: str) -> tuple[int, int, int]:
+    """(C, H, W) of the pictures a bundled target is asked about."""
+    height, width, channels = picture_shape(bundled.family_of(target))
+    return channels, height, width
 
 
 def _with_file(
@@ -95,8 +101,7 @@ def check(suspects: Collection, unseen: Collection, target: str) -> None:
         raise ValueError(f"Please give at least {FEWEST} different pictures; fewer say too little as a set.")
     if unseen.pictures and len(unseen.pictures) < FEWEST:
         raise ValueError(f"Please give at least {FEWEST} certainly unseen pictures, or none at all.")
-    shape = tuple(bundled.manifest(target)["shape"])
-    if any(picture.values.shape != shape for group in (suspects, unseen) for picture in group.prepared):
+    if any(picture.values.shape != _shape(target) for group in (suspects, unseen) for picture in group.prepared):
         raise ValueError("These pictures were given for another model; press Empty and give them again.")
 
 
