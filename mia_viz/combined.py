@@ -148,13 +148,18 @@ def _fit(table: np.ndarray, labels: np.ndarray, methods: tuple[str, ...]) -> Wei
     return Weigher(methods, centre, scale, fitted.coef_[0], float(fitted.intercept_[0]))
 
 
-def asked(methods: int) -> str:
-    """What asking several methods about one picture does to error rates, for the report."""
+def asked(combined: int, methods: int | None = None) -> str:
+    """What asking several methods about one picture does to error rates, for the report.
+
+    combined: methods behind the statement. methods: all that were asked, the combined ones where None.
+    """
+    methods = combined if methods is None else methods
     if methods == 1:
         return "One method was asked."
     often = min(1000, round(1000 * STANDS_OUT * methods))
+    scores = "Their scores were" if combined == methods else f"The scores of {combined} of them were"
     return (
-        f"{methods} methods were asked. Their scores were combined into one statement by a rule fixed beforehand, and "
+        f"{methods} methods were asked. {scores} combined into one statement by a rule fixed beforehand, and "
         f"only that statement is the result. Read one by one, at least one of {methods} methods may stand out by "
         f"chance for up to {often} in 1,000 pictures the model never saw."
     )

@@ -15,6 +15,7 @@ import numpy as np
 from mia_viz.case import Case, Finding
 from mia_viz.reference import Reference
 from mia_viz.sensitivity import Change, changes
+from mia_viz.targets.bundled import title
 from mia_viz.together import Together, together
 from mia_viz.verdict import SENTENCES, Verdict, judge
 
@@ -60,18 +61,19 @@ class Gallery:
 class Twin:
     """What a second model, trained in the same way on other pictures, says of the same picture.
 
-    own: the zone of the model in question.
+    own: the zone of the model in question. title: what the twin is called.
     """
 
     target: str
     verdict: Verdict
     strength: Strength | None
     own: str
+    title: str
 
     @property
     def sentence(self) -> str:
         """The finding in words, beside that of the model in question."""
-        place = f"Its twin {self.target}, trained the same way on other pictures,"
+        place = f"Its twin, {self.title}, trained the same way on other pictures,"
         if self.own != "stands out":
             zone = {"stands out": "finds that it stands out", "ordinary": "finds it ordinary"}
             return f"{place} {zone.get(self.verdict.zone, 'is undecided about this picture')}."
@@ -205,7 +207,7 @@ def _asked(whole: Together | None, methods: int) -> str:
         return f"{methods} methods were asked; without a reference their scores have no scale." if methods else ""
     from mia_viz.combined import asked
 
-    return asked(len(whole.methods))
+    return asked(len(whole.methods), methods)
 
 
 def _rows(reference: Reference, member: bool, sha256: str) -> np.ndarray:
@@ -245,7 +247,7 @@ def _twin(twin: tuple[Case, Reference | None] | None, whole: Together) -> Twin |
     found = together(case.findings, reference, case.sha256)
     if found is None:
         return None
-    return Twin(case.target, found.verdict, found.strength, whole.verdict.zone)
+    return Twin(case.target, found.verdict, found.strength, whole.verdict.zone, title(case.target))
 
 
 def _matches(case: Case, gallery: Gallery | None) -> Matches | None:

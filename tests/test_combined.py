@@ -124,4 +124,6 @@ def test_several_questions_are_owned_up_to():
     assert asked(1) == "One method was asked."
     assert asked(8).startswith("8 methods were asked.")
     assert "up to 80 in 1,000" in asked(8)
+    assert asked(3, 5).startswith("5 methods were asked. The scores of 3 of them were combined")
+    assert "up to 50 in 1,000" in asked(3, 5)
     assert "up to 1000 in 1,000" in asked(200)

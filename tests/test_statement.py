@@ -110,6 +110,11 @@ def test_the_twin_is_heard(own, other, words):
     assert statement(case_of(own), KNOWN, twin=(twin, None)).twin is None
 
 
+def test_a_bundled_twin_goes_by_its_title():
+    found = statement(case_of(HIGH), KNOWN, twin=(replace(case_of(LOW), target="brain-b"), KNOWN))
+    assert "Its twin, Brain MR model B, trained" in found.twin.sentence
+
+
 def test_a_near_copy_of_a_known_picture_is_named_and_the_picture_itself_is_not():
     names = tuple(f"known {i}" for i in range(len(PICTURES)))
     gallery = Gallery(PICTURES, names, KNOWN.member, KNOWN.image_sha256)

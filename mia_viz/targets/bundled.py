@@ -111,6 +111,11 @@ def manifest(name: str) -> dict:
     return json.loads((ASSETS / "targets" / name / "manifest.json").read_text(encoding="utf-8"))
 
 
+def title(name: str) -> str:
+    """What a model is called on its card: a bundled one's title, else the name itself."""
+    return manifest(name)["title"] if name in bundled_names() else name
+
+
 def reference_file(name: str) -> Path:
     """Where the reference of a bundled target lies."""
     return ASSETS / "references" / f"{name}.safetensors"
