@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mia_viz.case import Case
-from mia_viz.laboratory.sieve import ring_of
 from mia_viz.reference import Reference
+from mia_viz.sensitivity import ring_energy
 
 TITLES = {
     "pia": "PIA",
@@ -55,10 +55,7 @@ def residual(case: Case, key: str) -> np.ndarray | None:
 
 def query_energy(maps: np.ndarray, bands: int) -> np.ndarray:
     """Ring energies of residuals (K, C, H, W), averaged over K, (bands,), rounded to float32 as a reference's are."""
-    height, width = maps.shape[-2:]
-    power = (np.abs(np.fft.fft2(maps)) ** 2).sum(axis=1).mean(axis=0) / (height * width)
-    index, _ = ring_of(height, width, bands)
-    return np.bincount(index, power.ravel(), minlength=bands).astype(np.float32).astype(np.float64)
+    return np.mean([ring_energy(one, bands) for one in maps], axis=0).astype(np.float32).astype(np.float64)
 
 
 def grid_size(case: Case, shape: tuple[int, ...]) -> tuple[int, int]:

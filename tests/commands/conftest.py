@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,20 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return write_pictures(tmp_path_factory.mktemp("pictures"), 20)
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory, files) -> tuple[Path, Path]:
+    """Folders of twelve members and, varied from the other eight, sixteen hold-outs."""
+    root = tmp_path_factory.mktemp("known")
+    (root / "in").mkdir()
+    (root / "out").mkdir()
+    for file in files[:12]:
+        shutil.copy(file, root / "in" / file.name)
+    for file in files[12:]:
+        shutil.copy(file, root / "out" / file.name)
+        Image.open(file).rotate(90).save(root / "out" / f"turned-{file.name}")
+    return root / "in", root / "out"
 
 
 @pytest.fixture

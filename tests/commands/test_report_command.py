@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,20 +18,6 @@ from mia_viz.pictures.files import load_picture
 from mia_viz.report.hashes import of_file, sealed
 
 ATTACKS = ["--attack", "loss,noise_aggregation,fcre"]
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory, files) -> tuple[Path, Path]:
-    """Twelve members and, varied from the other eight, sixteen hold-outs."""
-    root = tmp_path_factory.mktemp("known")
-    (root / "in").mkdir()
-    (root / "out").mkdir()
-    for file in files[:12]:
-        shutil.copy(file, root / "in" / file.name)
-    for file in files[12:]:
-        shutil.copy(file, root / "out" / file.name)
-        Image.open(file).rotate(90).save(root / "out" / f"turned-{file.name}")
-    return root / "in", root / "out"
 
 
 @pytest.fixture(scope="module")
@@ -289,24 +274,6 @@ def test_bundled_twins_and_the_engine(world, tmp_path, monkeypatch):
     assert "file_sha256" not in alone["picture"]
     for name in ("reference", "gallery", "opened"):
         getattr(engine, name).cache_clear()
-
-
-def test_sets_on_the_command_line(model, own, folders, files, tmp_path, world, capsys):
-    out = tmp_path / "sets.json"
-    common = ["sets", "--target", str(model), "--out", str(out)]
-    assert main([*common, "--suspects", str(folders[0]), "--unseen", str(folders[1])]) == 0
-    printed = capsys.readouterr().out
-    content = json.loads(out.read_text())
-    assert content["answer"] in printed
-    assert (len(content["suspects"]), len(content["unseen"])) == (12, 16)
-    assert content["power"] is None
-    assert main([*common, "--suspects", str(folders[0])]) == 2
-    assert main([*common, "--suspects", str(folders[0]), "--unseen", str(folders[1]), "--attack", "gradient"]) == 2
-    assert main([*common, "--suspects", str(folders[0]), "--unseen", str(folders[0])]) == 2
-    capsys.readouterr()
-    assert main(["reference", "bundled", "toy-a", "--attack", "loss,noise_aggregation,fcre"]) == 0
-    assert main(["sets", "--suspects", str(folders[0]), "--target", "toy-a", "--out", str(out)]) == 0
-    assert len(json.loads(out.read_text())["unseen"]) == 12
 
 
 def test_figures_are_the_same_bytes_each_time(made):
