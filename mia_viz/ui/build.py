@@ -11,6 +11,7 @@ from mia_viz.ui import (
     caption,
     choose,
     frequency,
+    language,
     many,
     methods,
     noise,
@@ -42,6 +43,7 @@ def build_app() -> gr.Blocks:
     """The whole app. Launch it with `mia_viz.ui.launch`."""
     start, first = pick.opening_case(OPENING_FAMILY)
     with gr.Blocks(title="MIA-Viz", analytics_enabled=False, delete_cache=(60, 900)) as app:
+        language.build()
         gr.HTML(HEAD)
         case, picked, asked = (gr.State(value, time_to_live=3600) for value in (start, first, first))
         uploaded, screen = gr.State(None, time_to_live=900), gr.State(Screen(OPENING_FAMILY), time_to_live=3600)

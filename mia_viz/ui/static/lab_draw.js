@@ -28,8 +28,10 @@ function pen(canvas) {
   return {p, w, h, ink};
 }
 
+const said = text => (window.miaVizSay ? window.miaVizSay(String(text)) : text); // see language.js
+
 function words(p, text, x, y, align = 'left', base = 'alphabetic') {
-  p.textAlign = align; p.textBaseline = base; p.fillText(text, x, y);
+  p.textAlign = align; p.textBaseline = base; p.fillText(said(text), x, y);
 }
 
 const power = t => '10' + [...String(t)].map(c => c === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[c]).join('');
@@ -249,7 +251,7 @@ function mapPlot(canvas, lab, band, presets) {
       Object.assign(p, {strokeStyle: style, fillStyle: style, lineWidth: 2 + extra});
       p.beginPath(); p.moveTo(x - 5, y - 5); p.lineTo(x + 5, y + 5); p.moveTo(x - 5, y + 5); p.lineTo(x + 5, y - 5); p.stroke();
       Object.assign(p, {textAlign: flip ? 'right' : 'left', textBaseline: 'alphabetic', lineWidth: extra});
-      if (extra) p.strokeText(label, x + (flip ? -9 : 9), y - 8); else p.fillText(label, x + (flip ? -9 : 9), y - 8);
+      if (extra) p.strokeText(said(label), x + (flip ? -9 : 9), y - 8); else p.fillText(said(label), x + (flip ? -9 : 9), y - 8);
     }
   }
   for (const [style, radius] of [['#fff', 8], ['#000', 6]]) {
