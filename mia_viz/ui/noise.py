@@ -12,12 +12,13 @@ from mia_viz import engine
 from mia_viz.case import Case
 from mia_viz.figures import images, noise
 from mia_viz.figures.palette import waiting
+from mia_viz.ui import noise_matrix, noise_settings
+from mia_viz.ui.noise_matrix import Beside
+from mia_viz.ui.noise_settings import WhatIf
+from mia_viz.ui.noise_tiles import DISTANCE_LIMIT, LATENT, NOISE_LIMIT, PICTURE_LIMIT, PICTURES, apart
+from mia_viz.ui.parts import status
 
-NOISE_LIMIT = 3.0
-DISTANCE_LIMIT = 0.25
-PICTURE_LIMIT = 0.05
 ERROR_LIMIT = 0.5
-PICTURES, LATENT = "pictures", "latent"
 VIEWS = [("decoded into pictures", PICTURES), ("as latents, channel by channel", LATENT)]
 WAITING = '<p class="mv-note">Not computed yet: press Analyse on the first page, or wait for it to come in.</p>'
 
@@ -33,14 +34,23 @@ class Noise:
     curve: gr.Plot
     maps: gr.HTML
     rebuilt: gr.HTML
+    beside: Beside
+    settings: WhatIf
 
     @property
-    def outputs(self) -> list[gr.components.Component]:
+    def outputs(self) -> list[gr.blocks.Block]:
+        """What follows every piece of news; large panels wait until the step is opened."""
+        parts = [self.beside.area, self.settings.area, self.settings.status, self.settings.again]
+        return [*self.choices, *parts]
+
+    @property
+    def choices(self) -> list[gr.components.Component]:
         return [self.view, self.scrub, self.now, self.maps, self.rebuilt]
 
     @property
-    def plots(self) -> list[gr.Plot]:
-        return [self.cloud, self.curve]
+    def plots(self) -> list[gr.components.Component]:
+        """What is drawn when the step is opened; the choices among them, so that all panels agree."""
+        return [self.cloud, self.curve, *self.choices, *self.beside.drawn, *self.settings.drawn]
 
 
 def distances(case: Case, member: bool) -> np.ndarray:
@@ -65,39 +75,32 @@ def now(case: Case, index: int, view: str = PICTURES) -> str:
     size = f"distance {part.distances[index]:.3f}"
     note = f"{size}; scale as below"
     level = f"level {part.levels[index]}"
-    centre, apart, answer = "Centre of all answers", "How far apart", part.predicted[index]
+    centre, far, answer = "Centre of all answers", "How far apart", part.predicted[index]
     if latent(case) and view == PICTURES:
         pictures = part.pictures
         tiles = [
             images.tile(images.grey(pictures[index]), f"Picture implied at {level}", "the answer as a picture"),
             images.tile(images.grey(pictures.mean(axis=0)), "Mean of all answers", "the mean picture of all answers"),
-            images.tile(_apart(pictures, index), apart, f"distance map, {size}", note),
+            images.tile(apart(pictures, index), far, f"distance map, {size}", note),
         ]
     elif latent(case):
         tiles = [
             images.tile(images.channels(answer, NOISE_LIMIT), f"Answer at {level}", "noise per channel"),
             images.tile(images.channels(part.predicted.mean(axis=0), NOISE_LIMIT), centre, "mean noise per channel"),
-            images.tile(
-                images.channels(part.offsets[index], DISTANCE_LIMIT), "How far apart", f"offsets, {size}", note
-            ),
+            images.tile(images.channels(part.offsets[index], DISTANCE_LIMIT), far, f"offsets, {size}", note),
         ]
     else:
         offsets = np.abs(part.offsets[index]).mean(axis=0)
         tiles = [
             images.tile(images.signed(answer, NOISE_LIMIT), f"Answer at {level}", "predicted noise"),
             images.tile(images.signed(part.predicted.mean(axis=0), NOISE_LIMIT), centre, "mean predicted noise"),
-            images.tile(images.unsigned(offsets, 0, DISTANCE_LIMIT), apart, f"distance map, {size}", note),
+            images.tile(images.unsigned(offsets, 0, DISTANCE_LIMIT), far, f"distance map, {size}", note),
         ]
     return images.strip(tiles) + (_noise_scale() if not latent(case) or view == LATENT else "")
 
 
 def _noise_scale() -> str:
     return images.scale_bar(images.DIVERGING, f"-{NOISE_LIMIT:g}", "noise, in standard deviations", f"+{NOISE_LIMIT:g}")
-
-
-def _apart(pictures: np.ndarray, index: int) -> np.ndarray:
-    """How far one picture of (k, C, H, W) lies from their mean, per pixel."""
-    return images.unsigned(np.abs(pictures[index] - pictures.mean(axis=0)).mean(axis=0), 0, PICTURE_LIMIT)
 
 
 def maps(case: Case, index: int, view: str = PICTURES) -> str:
@@ -109,7 +112,7 @@ def maps(case: Case, index: int, view: str = PICTURES) -> str:
     shown = [images.unsigned(np.abs(offset).mean(axis=0), 0, DISTANCE_LIMIT) for offset in part.offsets]
     if latent(case) and view == PICTURES:
         words, high = "distance from the mean picture, of a range of 2", f"{PICTURE_LIMIT:g}"
-        shown = [_apart(part.pictures, i) for i in range(len(part.levels))]
+        shown = [apart(part.pictures, i) for i in range(len(part.levels))]
     elif latent(case):
         words, low, high, colours = f"{words}, per channel", f"-{high}", f"+{high}", images.DIVERGING
         shown = [images.channels(offset, DISTANCE_LIMIT) for offset in part.offsets]
@@ -159,15 +162,21 @@ def figures(case: Case, index: int) -> tuple[go.Figure, go.Figure]:
 
 def render(case: Case, index: int = 0) -> list:
     """Values for `Noise.outputs`."""
+    shown = [gr.Column(visible=noise_matrix.known_of(case) is not None)] * 2
+    return [*chosen(case, index), *shown, status(), ""]
+
+
+def chosen(case: Case, index: int = 0) -> list:
+    """Values for `Noise.choices`."""
     steps = len(case.noises.levels) if case.noises else 5
     view = gr.Radio(value=PICTURES, visible=latent(case))
     slider = gr.Slider(1, steps, value=index + 1, step=1)
     return [view, slider, now(case, index), maps(case, index), rebuilt(case)]
 
 
-def draw(case: Case) -> list[go.Figure]:
+def draw(case: Case) -> list:
     """Values for `Noise.plots`, with the first answer chosen."""
-    return list(figures(case, 0))
+    return [*figures(case, 0), *chosen(case), *noise_matrix.draw(case), *noise_settings.draw(case)]
 
 
 def build(start: Case) -> Noise:
@@ -190,12 +199,16 @@ def build(start: Case) -> Noise:
             gr.HTML("<h3>Distance from their centre</h3>")
             curve = gr.Plot(second, show_label=False, elem_id="distance-curve")
     maps_view = gr.HTML(maps(start, 0), elem_id="noise-maps")
+    beside = noise_matrix.build(start)
+    settings = noise_settings.build(start)
     rebuilt_view = gr.HTML(rebuilt(start), elem_id="noise-rebuilt")
-    return Noise(view, scrub, now_view, cloud, curve, maps_view, rebuilt_view)
+    return Noise(view, scrub, now_view, cloud, curve, maps_view, rebuilt_view, beside, settings)
 
 
-def wire(step: Noise, case: gr.State) -> None:
-    """The scrubber and the view redraw from stored evidence; no model is asked."""
+def wire(step: Noise, case: gr.State, asked: gr.State) -> None:
+    """The scrubber and the choices redraw from what is stored; only asking again puts questions to the model."""
+    noise_matrix.wire(step.beside, case, step.scrub, step.view)
+    noise_settings.wire(step.settings, case, asked, step.view, step.beside.counting)
 
     def scrubbed(current: Case, place: int, view: str) -> tuple:
         index = int(place) - 1
