@@ -1,25 +1,33 @@
-"""One place that keeps opened targets, picks the device and says how the machine is used."""
+"""One place that keeps opened targets, picks the device and says how the machine is used.
+
+Everything here goes by a subject's name, "brain-a" or "own:1" (see `mia_viz.subjects`).
+"""
 
 from __future__ import annotations
 
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mia_viz.case import Case
+from mia_viz.own_models import SHELF, command_flags, is_own
+from mia_viz.pictures.picture import View
 from mia_viz.pictures.prepare import Prepared
 from mia_viz.reference import Reference, ReferenceFileError, load
 from mia_viz.statement import Gallery, Statement, statement
 from mia_viz.targets.bundled import open_target, population_of, reference_file, trained_group, twin_of
 
 if TYPE_CHECKING:
+    from mia_viz.analysis import Plan
     from mia_viz.pictures.picture import Picture
     from mia_viz.report import Files
     from mia_viz.report.facts import Facts
     from mia_viz.set_audit import SetAnswer
+    from mia_viz.targets.target import Target
 
 
 def pick_device(wanted: str = "auto") -> str:
@@ -48,8 +56,13 @@ def limit_threads() -> int:
     return threads
 
 
+def opened(name: str) -> Target:
+    """The open target of a name; a bundled one is opened once, on the best device. Raises ValueError."""
+    return SHELF.target(name) if is_own(name) else opened_bundled(name)
+
+
 @lru_cache(maxsize=4)
-def opened(name: str):
+def opened_bundled(name: str) -> Target:
     """The target of a bundled name, opened once on the best device and warmed up."""
     import torch
 
@@ -68,8 +81,20 @@ def device_words(name: str) -> str:
     return "graphics card" if opened(name).device.type == "cuda" else "processor"
 
 
-@lru_cache(maxsize=16)
+def plans(name: str) -> Sequence[Plan]:
+    """The plans of the walk; of a visitor's model those that suit it."""
+    from mia_viz.plans import walk_plans
+
+    return SHELF.own(name).plans if is_own(name) else walk_plans(name)
+
+
 def reference(name: str) -> Reference | None:
+    """The reference of a target, or None where there is none."""
+    return SHELF.own(name).reference if is_own(name) else reference_bundled(name)
+
+
+@lru_cache(maxsize=16)
+def reference_bundled(name: str) -> Reference | None:
     """The bundled reference of a target, or None where there is none."""
     try:
         return load(reference_file(name))
@@ -77,24 +102,56 @@ def reference(name: str) -> Reference | None:
         return None
 
 
-def examine_bundled(
+def examine_named(
     name: str, prepared: Prepared, picture: str, truth: str | None, progress, on_stage, caption: str = ""
 ) -> Case:
-    """Examine a picture under a bundled target; see `mia_viz.examine.examine`."""
+    """Examine a picture under a target; the case goes by the target's name here. See `mia_viz.examine.examine`."""
+    from mia_viz.analysis import plan
+    from mia_viz.commands.common import unusable
     from mia_viz.examine import examine
+    from mia_viz.laboratory.subject import ALSO_ASKED
 
-    return examine(opened(name), prepared, picture, reference(name), truth, progress, on_stage, caption)
+    target, chosen = opened(name), plans(name)
+    if not chosen:
+        raise ValueError("None of the methods of the walk can be used on this model.")
+    also = [p for p in map(plan, ALSO_ASKED) if not unusable(p, target, [caption])]
+
+    def told(case: Case) -> None:
+        on_stage(replace(case, target=name))
+
+    case = examine(target, prepared, picture, reference(name), truth, progress, told, caption, chosen, also)
+    return replace(case, target=name)
 
 
-def ask_bundled(name: str, prepared: Prepared, attacks: list[str], progress, on_finding, caption: str = "") -> None:
-    """Ask chosen methods about a picture under a bundled target; see `mia_viz.examine.ask_methods`."""
+def ask_noises_named(name: str, prepared: Prepared, strength: int, count: int, progress, caption: str = "") -> Case:
+    """Noise aggregation alone, through FreMIA's filter as in the walk, with another setting.
+
+    strength: level the noise is injected at. count: answers, ten levels apart. The case holds the answers and one
+    finding without a verdict, because no reference was asked this way. Raises ValueError below level 0.
+    """
+    from mia_viz.analysis import plan
+    from mia_viz.examine import examine
+    from mia_viz.frequency import FREMIA
+
+    chosen = plan("noise_aggregation", {"t": str(strength), "k": str(count)}, FREMIA)
+    case = examine(opened(name), prepared, "", None, None, progress, caption=caption, plans=[chosen])
+    return replace(case, target=name)
+
+
+def ask_named(name: str, prepared: Prepared, attacks: list[str], progress, on_finding, caption: str = "") -> None:
+    """Ask chosen methods about a picture under a target; see `mia_viz.examine.ask_methods`."""
     from mia_viz.examine import ask_methods
 
     ask_methods(opened(name), prepared, attacks, reference(name), progress, on_finding, caption)
 
 
-@lru_cache(maxsize=4)
 def gallery(name: str, shape: tuple[int, int, int]) -> Gallery | None:
+    """All known pictures of a target as (C, H, W); None where they are not at hand."""
+    return SHELF.own(name).gallery if is_own(name) else gallery_bundled(name, shape)
+
+
+@lru_cache(maxsize=4)
+def gallery_bundled(name: str, shape: tuple[int, int, int]) -> Gallery | None:
     """All pictures of a bundled target's population as (C, H, W); None for a target that is not bundled."""
     import numpy as np
 
@@ -115,8 +172,8 @@ def gallery(name: str, shape: tuple[int, int, int]) -> Gallery | None:
     )
 
 
-def statement_bundled(name: str, case: Case, twin: Case | None = None) -> Statement:
-    """The statement about a finished case under a bundled target; twin: the same picture's case under its twin."""
+def statement_named(name: str, case: Case, twin: Case | None = None) -> Statement:
+    """The statement about a finished case under a target; twin: the same picture's case under its twin."""
     other = None if twin is None else (twin, reference(twin.target))
     return statement(case, reference(name), gallery(name, case.values.shape), other)
 
@@ -125,11 +182,7 @@ def finished(case: Case) -> bool:
     """Whether every method of the walk has spoken about a case."""
     if case.overall is not None:
         return True
-    if not case.findings:
-        return False
-    from mia_viz.plans import walk_plans
-
-    return len(case.findings) == len(walk_plans(case.target))
+    return bool(case.findings) and len(case.findings) == len(plans(case.target))
 
 
 def known_file(case: Case) -> Path | None:
@@ -140,44 +193,48 @@ def known_file(case: Case) -> Path | None:
     return known.path(pictures.sha256.index(case.sha256))
 
 
-def facts_bundled(case: Case, picture: Mapping[str, Any], twin: bool) -> Facts:
-    """What a report on a case under a bundled target states beside the finding.
+def facts_named(case: Case, picture: Mapping[str, Any], twin: bool) -> Facts:
+    """What a report on a case states beside the finding.
 
     picture: see `mia_viz.report.facts.picture_facts`. twin: whether the twin was asked as well.
     """
-    from mia_viz.plans import walk_plans
     from mia_viz.report import facts
 
-    name, known = case.target, reference(case.target)
+    name, known, where = case.target, reference(case.target), case.target
     flags = [f"--caption {shlex.quote(picture['caption'])}"] if picture["caption"] else []
     flags += ["--no-twin"] if not twin and twin_of(name) else []
     flags += ["--keep-name"] if "name" in picture else []
+    flags += View(**picture["view"]).flags if "view" in picture else ()
+    file = reference_file(name)
+    if is_own(name):
+        own = SHELF.own(name)
+        where, file, flags = own.where, own.file, [*command_flags(own), *flags]
     return facts.Facts(
         picture,
         facts.target_facts(opened(name)),
-        facts.reference_facts(known, reference_file(name)),
-        facts.settings_facts([p for p in walk_plans(name) if any(f.key == p.key for f in case.findings)]),
+        facts.reference_facts(known, file),
+        facts.settings_facts([p for p in plans(name) if any(f.key == p.key for f in case.findings)]),
         facts.program_facts(),
-        facts.command(name, picture["prepare"], *flags),
+        facts.command(where, picture["prepare"], *flags),
     )
 
 
-def report_bundled(
+def report_named(
     name: str, case: Case, folder: Path, picture: Picture | None = None, twin: Case | None = None, how: str = "exact"
 ) -> Files:
     """Write the report of a finished case; picture: the file it came from, as decoded; how: it was prepared."""
     from mia_viz import report
     from mia_viz.report.facts import picture_facts
 
-    about = facts_bundled(case, picture_facts(picture, how, caption=case.caption or ""), twin is not None)
-    found = statement_bundled(name, case, twin)
+    about = facts_named(case, picture_facts(picture, how, caption=case.caption or ""), twin is not None)
+    found = statement_named(name, case, twin)
     return report.write(case, found, reference(name), about, folder, gallery(name, case.values.shape))
 
 
-def sets_bundled(
+def sets_named(
     name: str, suspects: Sequence[Prepared], unseen: Sequence[Prepared] | None = None, progress=None
 ) -> SetAnswer:
-    """Test a set of pictures under a bundled target; see `mia_viz.set_audit.ask_set`.
+    """Test a set of pictures under a target; see `mia_viz.set_audit.ask_set`.
 
     unseen: certainly unseen pictures like them; where None, the reference's hold-outs set aside for tests.
     """

@@ -41,17 +41,19 @@ def examine(
     on_stage: Callable[[Case], None] = lambda case: None,
     caption: str = "",
     plans: Sequence[Plan] | None = None,
+    also: Sequence[Plan] = (),
 ) -> Case:
     """Run the walk's attacks on one picture and return the finished case.
 
     After a whole walk, residuals of the laboratory's other methods are collected, which costs a few questions more.
 
-    caption: told to a model that takes one. plans: those to run, the walk's where None. Raises
-    `mia_viz.probe.Cancelled` when progress.cancel is set, between two network calls.
+    caption: told to a model that takes one. plans: those to run, the walk's where None; also: others of which the
+    laboratory gets the residuals, its usual ones where plans is None. Raises `mia_viz.probe.Cancelled` when
+    progress.cancel is set, between two network calls.
     """
     progress = progress or Progress()
     chosen_plans = walk_plans(target.name) if plans is None else plans
-    also = [plan(name) for name in ALSO_ASKED] if plans is None else []
+    also = [plan(name) for name in ALSO_ASKED] if plans is None else also
     progress.expected = sum(p.evaluations for p in (*chosen_plans, *also))
     probe = Probe.of(target, to_pictures([prepared]), progress=progress, captions=[caption])
     told = captions_kind(target, [caption])

@@ -12,8 +12,8 @@ a sample drawn by DDIM (Song et al. 2021, eq. 12) stays in the pictures' range.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -79,30 +79,41 @@ def check_health(
     seed: int = 0,
     draw_sample: bool = True,
     progress: Progress | None = None,
+    tell: Callable[[Health], None] = lambda so_far: None,
 ) -> Health:
     """Ask a target about pictures (N, *picture_shape) in [-1, 1], by default SYNTHETIC made-up ones.
 
     captions: one per picture, for models that take them; by default empty ones, or class 0 where a class is a must.
+    tell: hears what has been measured so far after every level, with clean_rms not a number until that is known.
     Costs LEVELS + 1 evaluations per picture and SAMPLE_STEPS for the sample. Raises TargetError.
     """
     given = pictures is not None
     if pictures is None:
         pictures = synthetic(target.picture_shape)
     told = list(captions) if captions is not None else [neutral_caption(target)] * len(pictures)
-    probe = Probe.of(target, pictures, seed=seed, captions=told, progress=progress)
     steps = np.unique(np.linspace(0, target.schedule.steps - 1, LEVELS).round().astype(int))
-    power = spectrum(probe.x_0)
-    levels = []
+    if progress is not None:
+        progress.expected = (len(steps) + 1) * len(pictures) + draw_sample * len(sample_levels(target))
+    probe = Probe.of(target, pictures, seed=seed, captions=told, progress=progress)
+    power, levels = spectrum(probe.x_0), []
+    found = Health((), float("nan"), None, (), len(pictures), told[0] if target.takes else None)
     for level in steps.tolist():
-        eps_hat = probe.predict(probe.noised(level))
-        loss = float((eps_hat - probe.noise(0)).square().mean())
-        alpha, sigma = target.schedule.gains(level)
-        share = alpha**2 / (alpha**2 + sigma**2)
-        levels.append(LevelLoss(level, share, loss, linear_loss(power, alpha, sigma)))
-    clean = float(probe.predict(probe.clean()).square().mean().sqrt())
+        levels.append(_at_level(probe, level, power))
+        found = replace(found, levels=tuple(levels))
+        tell(found)
+    found = replace(found, clean_rms=float(probe.predict(probe.clean()).square().mean().sqrt()))
+    tell(found)
     sample = drawn(probe) if draw_sample else None
-    problems = tuple(_problems(target, levels, clean, sample, given))
-    return Health(tuple(levels), clean, sample, problems, len(pictures), told[0] if target.takes else None)
+    problems = tuple(_problems(target, levels, found.clean_rms, sample, given))
+    return replace(found, sample=sample, problems=problems)
+
+
+@torch.no_grad()
+def _at_level(probe: Probe, level: int, power: Tensor) -> LevelLoss:
+    """What the model and the best linear filter lose at one level."""
+    loss = float((probe.predict(probe.noised(level)) - probe.noise(0)).square().mean())
+    alpha, sigma = probe.target.schedule.gains(level)
+    return LevelLoss(level, alpha**2 / (alpha**2 + sigma**2), loss, linear_loss(power, alpha, sigma))
 
 
 def neutral_caption(target: Target) -> str:
@@ -136,12 +147,16 @@ def linear_loss(power: Tensor, alpha: float, sigma: float) -> float:
     return float((signal / (signal + sigma**2 + 1e-30)).mean())
 
 
+def sample_levels(target: Target, steps: int = SAMPLE_STEPS) -> list[int]:
+    """The levels a sample is drawn through, from the noisiest that still holds some signal down to 0."""
+    usable = int((target.schedule.alpha > FAINTEST_SIGNAL).sum()) - 1
+    return np.unique(np.linspace(0, usable, steps).round().astype(int))[::-1].tolist()
+
+
 @torch.no_grad()
 def drawn(probe: Probe, steps: int = SAMPLE_STEPS) -> np.ndarray:
     """One picture (C, H, W) drawn from noise by deterministic DDIM, float32; x0_hat kept in the target's range."""
-    target = probe.target
-    usable = int((target.schedule.alpha > FAINTEST_SIGNAL).sum()) - 1
-    levels = np.unique(np.linspace(0, usable, steps).round().astype(int))[::-1].tolist()
+    target, levels = probe.target, sample_levels(probe.target, steps)
     condition = probe.condition(rows=slice(0, 1))
     x = probe.noise(1)[:1]
     for here, there in zip(levels, [*levels[1:], CLEAN], strict=True):

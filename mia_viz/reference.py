@@ -8,7 +8,6 @@ ring, which blur what a picture showed but may still tell that a known picture i
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,11 +17,14 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from mia_viz.whole import whole_file
+
 if TYPE_CHECKING:  # a stored reference is read by the app before torch is loaded
     import torch
 
     from mia_viz.analysis import Plan, Result
     from mia_viz.attacks import Evidence
+    from mia_viz.probe import Progress
     from mia_viz.targets.target import Target
 
 FORMAT = 1
@@ -161,11 +163,12 @@ def build(
     facts: Reference,
     report=lambda done, total: None,
     captions: Sequence[str] | None = None,
+    progress: Progress | None = None,
 ) -> Reference:
     """Run every plan on all pictures (M, C, H, W) in [-1, 1] and return `facts` with its columns filled.
 
-    Pictures are taken in chunks so that memory does not grow; `report(done, total)` is called after each. Plans that
-    differ in their filter only share evidence; energies are kept with the unfiltered one.
+    Pictures are taken in chunks so that memory does not grow; `report(done, total)` hears of each. `progress` counts
+    questions and can stop the work (`Cancelled`). Plans that differ in their filter only share evidence.
     """
     from mia_viz.analysis import by_evidence, rescore, run
     from mia_viz.probe import Probe
@@ -174,7 +177,7 @@ def build(
     for start in range(0, len(pictures), CHUNK):
         chunk = slice(start, start + CHUNK)
         told = None if captions is None else captions[chunk]
-        probe = Probe.of(target, pictures[chunk], captions=told)
+        probe = Probe.of(target, pictures[chunk], captions=told, progress=progress)
         for group in by_evidence(plans):
             result = run(probe, group[0])
             probe.forget()
@@ -242,9 +245,8 @@ def save(reference: Reference, file: Path) -> None:
         "provenance": reference.provenance,
     }
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"reference": json.dumps(facts)})
-    os.replace(partial, file)
+    with whole_file(file) as partial:
+        save_file(tensors, partial, metadata={"reference": json.dumps(facts)})
 
 
 def load(file: Path) -> Reference:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mia_viz.whole import whole_file
 
 if TYPE_CHECKING:
     from mia_viz.analysis import Plan
@@ -217,9 +218,8 @@ def short(value: float | None, digits: int = 4) -> str:
 
 def write_file(file: Path, text: str) -> None:
     """Write a text file; the old one stays whole until the new one is complete."""
-    partial = file.with_name(file.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, file)
+    with whole_file(file) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def write_json(file: Path, content: Any) -> None:

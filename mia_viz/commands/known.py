@@ -45,6 +45,10 @@ class KnownPictures:
             return None
         return [caption for caption, wanted in zip(self.captions, rows, strict=True) if wanted]
 
+    def unnamed(self) -> KnownPictures:
+        """The same pictures under numbers in place of their files' names."""
+        return replace(self, names=tuple(f"picture {i + 1}" for i in range(len(self.names))))
+
     def blank_reference(self, target: Target) -> Reference:
         """A reference of these pictures with their features, without any column yet."""
         from mia_viz.reference import Reference, with_features

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from mia_viz.commands.common import (
 if TYPE_CHECKING:
     from mia_viz.analysis import Plan
     from mia_viz.commands.known import KnownPictures
+    from mia_viz.probe import Progress
     from mia_viz.reference import Reference
     from mia_viz.targets.target import Target
 
@@ -85,27 +86,32 @@ def run_build(arguments: argparse.Namespace) -> None:
     folders = (arguments.members, arguments.holdouts)
     pictures = own_pictures(target, *folders, arguments.prepare, arguments.test_share, captions)
     if not arguments.keep_names:
-        pictures = replace(pictures, names=tuple(f"picture {i + 1}" for i in range(len(pictures.names))))
+        pictures = pictures.unnamed()
     choice = choose(arguments.attack, arguments.set, arguments.filter, target, pictures.captions)
     plans = choice.plans
     if not arguments.set and arguments.filter == "none":
-        plans = (*plans, *_of_walk(plans))
+        plans = with_walk(plans)
     found = build(target, pictures, plans, arguments.out, arguments.fresh, provenance(target, arguments.prepare))
     members, holdouts = (int((found.member == kind).sum()) for kind in (True, False))
     lines = [*choice.skipped, f"The reference of {members} members and {holdouts} hold-outs is in {arguments.out}."]
-    if not members:
-        lines.append("Without members it gives p-values but no likelihood ratio.")
-    if not holdouts:
-        lines.append("Without hold-outs it gives no p-values and no verdict.")
-    print("\n".join([*lines, REVEALS]))
+    print("\n".join([*lines, *missing(found), REVEALS]))
 
 
-def _of_walk(plans: Sequence[Plan]) -> list[Plan]:
-    """The walk's plans, which reports are made with, as far as their attacks are among `plans` in another setting."""
+def missing(found: Reference) -> list[str]:
+    """What a reference cannot give, in sentences; none where it has members and hold-outs."""
+    words = {
+        True: "Without members it gives p-values but no likelihood ratio.",
+        False: "Without hold-outs it gives no p-values and no verdict.",
+    }
+    return [words[kind] for kind in (True, False) if not (found.member == kind).any()]
+
+
+def with_walk(plans: Sequence[Plan]) -> tuple[Plan, ...]:
+    """The plans, and the walk's, which reports are made with, where their attacks are among them in another setting."""
     from mia_viz.plans import walk_plans
 
     names, keys = {p.attack.name for p in plans}, {p.key for p in plans}
-    return [p for p in walk_plans() if p.attack.name in names and p.key not in keys]
+    return (*plans, *(p for p in walk_plans() if p.attack.name in names and p.key not in keys))
 
 
 def provenance(target: Target, prepare: str) -> dict[str, str]:
@@ -160,10 +166,14 @@ def build(
     file: Path,
     fresh: bool,
     how: dict[str, str] | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda line: print(line, flush=True),
 ) -> Reference:
     """Fill a reference attack by attack and write it after each: an interrupted run loses one at most.
 
-    how: its provenance. Attacks share no answers here: every column's NFE is what the attack costs by itself.
+    how: its provenance. progress: counts the questions still to be asked, and can stop the work
+    (`mia_viz.probe.Cancelled`). say: hears a line per attack. Attacks share no answers here: every column's NFE is what
+    the attack costs by itself.
     """
     from mia_viz import reference
     from mia_viz.analysis import by_evidence
@@ -172,18 +182,20 @@ def build(
     found = replace(found, provenance=how or {})
     if not fresh:
         found = replace(found, columns=kept_columns(found, file))
-    for group in by_evidence(plans):
-        name = " | ".join(chosen.key for chosen in group)
-        if all(found.complete(chosen, told) for chosen in group):
-            print(f"{target.name} {name}: kept", flush=True)
+    groups = {" | ".join(chosen.key for chosen in group): group for group in by_evidence(plans)}
+    kept = [name for name, group in groups.items() if all(found.complete(chosen, told) for chosen in group)]
+    if progress is not None:
+        fresh_groups = [group for name, group in groups.items() if name not in kept]
+        progress.expected = len(pictures.names) * sum(group[0].evaluations for group in fresh_groups)
+    for name, group in groups.items():
+        if name in kept:
+            say(f"{target.name} {name}: kept")
             continue
         start = time.perf_counter()
-        found = reference.build(
-            target, pictures.pictures, group, found, reporter(f"{target.name} {name}"), pictures.captions
-        )
+        line = reporter(f"{target.name} {name}")
+        found = reference.build(target, pictures.pictures, group, found, line, pictures.captions, progress)
         reference.save(found, file)
-        seconds = time.perf_counter() - start
-        print(f"{target.name} {name}: {len(pictures.names)} pictures in {seconds:.0f} s", flush=True)
+        say(f"{target.name} {name}: {len(pictures.names)} pictures in {time.perf_counter() - start:.0f} s")
     return found
 
 

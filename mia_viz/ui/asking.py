@@ -8,9 +8,8 @@ from html import escape
 
 import gradio as gr
 
-from mia_viz import engine
+from mia_viz import engine, subjects
 from mia_viz.case import Case
-from mia_viz.targets import bundled
 from mia_viz.ui import choose, steps, worker
 from mia_viz.ui.parts import failure, progress_bar, status
 from mia_viz.ui.pick import Picked, truth
@@ -31,7 +30,7 @@ def wire(walk: Walk) -> tuple[gr.events.Dependency, gr.events.Dependency]:
 
     def ask_twin(case: Case, asked: Picked, screen: Screen) -> Iterator[dict]:
         """The twin of the model that was asked, about the same picture, whatever has been chosen since."""
-        other = bundled.twin_of(case.target)
+        other = subjects.subject(case.target).twin
         if other is not None:
             screen.family = asked.family
             family = dict(zip(step.of_family, choose.of_family(other), strict=True))
@@ -113,7 +112,7 @@ def _examination(walk: Walk, picked: Picked, target: str, caption: str) -> Itera
 
     def job(progress, tell) -> None:
         known = truth(picked.group, target)
-        engine.examine_bundled(target, picked.prepared, picked.name, known, progress, tell, caption.strip())
+        engine.examine_named(target, picked.prepared, picked.name, known, progress, tell, caption.strip())
 
     case = None
     try:

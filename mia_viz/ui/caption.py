@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from mia_viz.targets import bundled
+from mia_viz import subjects
 from mia_viz.ui.pick import Picked
 
 OWN, NONE, TYPED = "own", "none", "typed"
@@ -42,7 +42,7 @@ def facts(picked: Picked, told: str | None = None) -> tuple[bool, list[tuple[str
     """Whether the field is shown, the kinds to choose from, the kind and the text: the picture's own, or `told`."""
     text = (picked.caption or "") if told is None else told
     kinds = [(label, kind) for kind, label in LABELS.items() if kind != OWN or picked.caption is not None]
-    return bundled.captioned(picked.family), kinds, kind_of(text, picked.caption), text
+    return subjects.captioned(picked.family), kinds, kind_of(text, picked.caption), text
 
 
 def values(picked: Picked, told: str | None = None) -> list:

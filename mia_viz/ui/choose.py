@@ -9,8 +9,11 @@ import gradio as gr
 
 from mia_viz.case import Case
 from mia_viz.figures import images
+from mia_viz.own_models import is_own
+from mia_viz.subjects import families, subject
+from mia_viz.subjects import of_family as models_of
 from mia_viz.targets import bundled
-from mia_viz.ui import caption, tasks
+from mia_viz.ui import caption, scan, tasks
 from mia_viz.ui.own import Drawing, drawing_pad, file_corner
 from mia_viz.ui.parts import status
 from mia_viz.ui.pick import Picked, gallery_indices
@@ -30,6 +33,7 @@ class Choose:
     card: gr.HTML
     upload: gr.File
     how: gr.Radio
+    scan: scan.Scan
     chosen: gr.HTML
     caption: caption.Caption
     guess: gr.Radio
@@ -51,16 +55,9 @@ class Choose:
 
 def card(target: str) -> str:
     """The target's card."""
-    facts = bundled.manifest(target)
-    rows = {
-        "what it is": facts["description"],
-        "trained on": facts["trained_on"],
-        "size": f"{facts['parameters'] / 1e6:.1f} million parameters, pictures of {facts['picture_size']}",
-        "training": f"{facts['epoch']} passes over its pictures",
-        "runs on": "the graphics card where there is one, else the processor",
-    }
-    items = "".join(f"<dt>{escape(k)}</dt><dd>{escape(str(v))}</dd>" for k, v in rows.items())
-    return f'<div class="mv-card"><b>{escape(facts["title"])}</b><dl>{items}</dl></div>'
+    known = subject(target)
+    items = "".join(f"<dt>{escape(k)}</dt><dd>{escape(str(v))}</dd>" for k, v in known.facts.items())
+    return f'<div class="mv-card"><b>{escape(known.title)}</b><dl>{items}</dl></div>'
 
 
 def chosen_tile(picked: Picked) -> str:
@@ -95,17 +92,20 @@ def hero(case: Case) -> str:
 
 def about(family: str) -> str:
     """Where a family's pictures come from, and what pressing one does."""
+    if is_own(family):
+        return "<p>This is your model. Give it a picture under <b>Use a picture of your own</b>.</p>"
     origin = escape(bundled.population(family).about)
     return f"<p>{origin} Press one; whether the model was trained on it stays hidden until you ask.</p>"
 
 
 def of_family(target: str) -> list:
     """Values for `Choose.of_family`: everything of the family that a target belongs to, the target chosen."""
-    family = bundled.family_of(target)
+    known = subject(target)
+    family = known.family
     return [
         about(family),
-        gr.Gallery(gallery_value(family), selected_index=None),
-        gr.Column(visible=bundled.population(family).draw),
+        gr.Gallery(gallery_value(family), selected_index=None, visible=known.population is not None),
+        gr.Column(visible=known.population is not None and known.population.draw),
         gr.Radio(target_choices(family), value=target),
         card(target),
     ]
@@ -129,18 +129,15 @@ def build(start: Case, picked: Picked) -> Choose:
             models = target_choices(picked.family)
             target = gr.Radio(models, value=start.target, label="Model under question", elem_id="target")
             card_view = gr.HTML(card(start.target), elem_id="card")
-            how, upload = file_corner()
+            how, upload, viewer = file_corner()
     asking = (chosen, field, guess, analyse, cancel, status_view, hero_view)
-    return Choose(family, about_view, gallery, drawing, target, card_view, upload, how, *asking)
+    return Choose(family, about_view, gallery, drawing, target, card_view, upload, how, viewer, *asking)
 
 
 def _known_pictures(family: str) -> tuple[gr.Radio, gr.HTML, gr.Gallery]:
     """The switch between families and the pictures on show."""
     gr.HTML("<h3>Try another picture</h3>")
-    kinds = [(bundled.population(name).kind, name) for name in bundled.families()]
-    switch = gr.Radio(
-        kinds, value=family, label="Kind of picture", visible=len(kinds) > 1, elem_id="family", container=False
-    )
+    switch = gr.Radio(families(), value=family, label="Kind of picture", elem_id="family", container=False)
     about_view = gr.HTML(about(family), elem_id="about")
     gallery = gr.Gallery(
         gallery_value(family),
@@ -157,12 +154,13 @@ def _known_pictures(family: str) -> tuple[gr.Radio, gr.HTML, gr.Gallery]:
 
 
 def gallery_value(family: str) -> list[str]:
-    """Paths of the pictures on show."""
+    """Paths of the pictures on show; a visitor's own model has none."""
+    if is_own(family):
+        return []
     known = bundled.population(family)
     return [str(known.path(i)) for i in gallery_indices(family)]
 
 
 def target_choices(family: str) -> list[tuple[str, str]]:
-    """Bundled targets of a family as (title, name)."""
-    names = [name for name in bundled.bundled_names() if bundled.family_of(name) == family]
-    return [(bundled.manifest(name)["title"], name) for name in names]
+    """The models of a family as (title, name)."""
+    return [(model.title, model.name) for model in models_of(family)]

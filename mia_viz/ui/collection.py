@@ -15,8 +15,9 @@ import numpy as np
 
 from mia_viz.pictures.picture import PictureError
 from mia_viz.pictures.prepare import Prepared, prepare
-from mia_viz.targets import bundled
-from mia_viz.ui.pick import picture_shape, read_upload
+from mia_viz.pictures.volume import Volume
+from mia_viz.subjects import subject
+from mia_viz.ui.pick import read_upload
 
 FEWEST, MOST = 5, 5_000
 SHOWN = 200
@@ -64,7 +65,7 @@ class Collection:
 
 def take(files: Sequence[str], how: str, target: str, held: Collection) -> Iterator[tuple[int, Collection]]:
     """Read files one after the other into a collection; yields how many are done, with what is held now."""
-    shape = _shape(target)
+    shape = subject(target).picture_shape
     pictures = dict(held.pictures)
     for done, file in enumerate(files, start=1):
         if len(pictures) >= MOST:
@@ -75,17 +76,12 @@ def take(files: Sequence[str], how: str, target: str, held: Collection) -> Itera
         yield done, replace(held, pictures=pictures)
 
 
-def _shape(target: str) -> tuple[int, int, int]:
-    """(C, H, W) of the pictures a bundled target is asked about."""
-    height, width, channels = picture_shape(bundled.family_of(target))
-    return channels, height, width
-
-
 def _with_file(
     file: str, how: str, shape: tuple[int, ...], pictures: dict[str, tuple[str, Prepared]], held: Collection
 ) -> Collection:
     try:
         picture = read_upload(file)
+        picture = picture.picture() if isinstance(picture, Volume) else picture
         prepared = prepare(picture, shape[1:], shape[0], how)
     except PictureError as error:
         return replace(held, refused=held.refused + 1, why=held.why or str(error))
@@ -101,7 +97,8 @@ def check(suspects: Collection, unseen: Collection, target: str) -> None:
         raise ValueError(f"Please give at least {FEWEST} different pictures; fewer say too little as a set.")
     if unseen.pictures and len(unseen.pictures) < FEWEST:
         raise ValueError(f"Please give at least {FEWEST} certainly unseen pictures, or none at all.")
-    if any(picture.values.shape != _shape(target) for group in (suspects, unseen) for picture in group.prepared):
+    shape = subject(target).picture_shape
+    if any(picture.values.shape != shape for group in (suspects, unseen) for picture in group.prepared):
         raise ValueError("These pictures were given for another model; press Empty and give them again.")
 
 

@@ -10,13 +10,12 @@ import gradio as gr
 import numpy as np
 import plotly.graph_objects as go
 
-from mia_viz import engine
+from mia_viz import engine, subjects
 from mia_viz.figures import images
 from mia_viz.figures.distributions import Strip, strip_plot, strip_plots
 from mia_viz.figures.palette import waiting
 from mia_viz.figures.ratio import calibration, ratio_scale
 from mia_viz.sensitivity import WARNING
-from mia_viz.targets import bundled
 from mia_viz.ui.parts import data_table
 
 if TYPE_CHECKING:
@@ -234,7 +233,7 @@ def beside(found: Statement) -> str:
     twin = found.twin
     if twin is None or found.zone == "not covered":
         return ""
-    title = escape(bundled.manifest(twin.target)["title"])
+    title = escape(subjects.subject(twin.target).title)
     zone = {
         "stands out": "it stands out there",
         "inconclusive": "inconclusive",

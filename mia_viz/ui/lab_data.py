@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from mia_viz import engine
+from mia_viz import engine, subjects
 from mia_viz.bands import ring_edges
 from mia_viz.case import Case
 from mia_viz.figures.images import DIVERGING, SEQUENTIAL
@@ -20,7 +20,6 @@ from mia_viz.figures.palette import HOLDOUT, MEMBER
 from mia_viz.laboratory.reading import FALSE_ALARMS, Spectra, auc_map, spectra
 from mia_viz.laboratory.sieve import FCRE, FREMIA_REST, HIGHEST, fremia, ring_of
 from mia_viz.laboratory.subject import grid_size, methods, query_energy, residual
-from mia_viz.targets import bundled
 from mia_viz.verdict import ORDINARY, SENTENCES, STANDS_OUT, judge
 
 RINGS = 32
@@ -67,7 +66,7 @@ def payload(case: Case, key: str = "") -> str:
     known = engine.reference(case.target)
     choices = methods(known, case)
     chosen = chosen_method(case, key)
-    size = grid_size(case, bundled.manifest(case.target)["shape"])
+    size = grid_size(case, subjects.subject(case.target).shape)
     maps = residual(case, chosen)
     found = known_spectra(case, chosen) if choices else None
     query = None if maps is None else query_energy(maps, RINGS)
@@ -105,7 +104,7 @@ def known_spectra(case: Case, key: str) -> Spectra | None:
     known = engine.reference(case.target)
     if known is None or key not in methods(known, case):
         return None
-    size = grid_size(case, bundled.manifest(case.target)["shape"])
+    size = grid_size(case, subjects.subject(case.target).shape)
     found = spectra(known, key, size, (case.sha256,))
     return found if all(found.group(member, False).any() for member in (True, False)) else None
 

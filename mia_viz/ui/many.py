@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from mia_viz import engine
+from mia_viz import engine, subjects
 from mia_viz.figures.distributions import set_plot
 from mia_viz.figures.palette import MEMBER, waiting
-from mia_viz.targets import bundled
 from mia_viz.ui import worker
 from mia_viz.ui.asking import buttons, stopped
 from mia_viz.ui.collection import FEWEST, MOST, SHOWN, Collection, as_csv, check, ranking, take
@@ -157,7 +156,7 @@ def wire(page: Many, tab: gr.Tab, target: gr.Radio) -> None:
 
 
 def _subject(target: str) -> str:
-    title = escape(bundled.manifest(target)["title"])
+    title = escape(subjects.subject(target).title)
     return f"<p>The model in question is <b>{title}</b>; another can be chosen on the first page.</p>"
 
 
@@ -184,7 +183,7 @@ def _ask(suspects: Collection, unseen: Collection, target: str) -> Iterator[tupl
     yield progress_bar(0.0, 0.0), *buttons(True), *blank
 
     def job(progress, tell) -> None:
-        tell(engine.sets_bundled(target, suspects.prepared, unseen.prepared or None, progress))
+        tell(engine.sets_named(target, suspects.prepared, unseen.prepared or None, progress))
 
     found = None
     try:

@@ -8,9 +8,8 @@ from html import escape
 
 import gradio as gr
 
-from mia_viz import engine
+from mia_viz import engine, subjects
 from mia_viz.case import Finding
-from mia_viz.targets import bundled
 from mia_viz.ui import quality, worker
 from mia_viz.ui.asking import MODEL, buttons, stopped
 from mia_viz.ui.choose import chosen_tile
@@ -60,12 +59,12 @@ def _p(finding: Finding) -> str:
 
 def about(picked: Picked, target: str) -> str:
     """Which picture is asked about and which model is asked."""
-    return f"<b>{escape(picked.name)}</b>, asked of <b>{escape(bundled.manifest(target)['title'])}</b>"
+    return f"<b>{escape(picked.name)}</b>, asked of <b>{escape(subjects.subject(target).title)}</b>"
 
 
 def with_caption(target: str, caption: str) -> str:
     """The caption told to a target that takes one, as HTML."""
-    if not bundled.captioned(bundled.family_of(target)):
+    if not subjects.subject(target).takes:
         return ""
     return f' with the caption "{escape(caption.strip())}"' if caption.strip() else " without a caption"
 
@@ -140,7 +139,7 @@ def wire(page: Methods, tab: gr.Tab, picked: gr.State, target: gr.Radio, caption
 
     def opened(current: Picked, name: str, told: str) -> tuple:
         picker = gr.CheckboxGroup(choices(name, told), value=chosen_first(name, told))
-        asked = f"<p>asked of <b>{escape(bundled.manifest(name)['title'])}</b>{with_caption(name, told)}</p>"
+        asked = f"<p>asked of <b>{escape(subjects.subject(name).title)}</b>{with_caption(name, told)}</p>"
         return chosen_tile(current) + asked, picker, needs(name, told), *quality.render(name)
 
     def ask(chosen: list[str], current: Picked, name: str, told: str) -> Iterator[tuple]:
@@ -148,7 +147,7 @@ def wire(page: Methods, tab: gr.Tab, picked: gr.State, target: gr.Radio, caption
         yield progress_bar(0.0, 0.0), table(findings), *buttons(True)
 
         def job(progress, tell) -> None:
-            engine.ask_bundled(name, current.prepared, chosen, progress, tell, told.strip())
+            engine.ask_named(name, current.prepared, chosen, progress, tell, told.strip())
 
         try:
             if not chosen:

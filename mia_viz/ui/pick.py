@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from mia_viz.case import Case, load_case
+from mia_viz.own_models import SHELF, is_own
 from mia_viz.pictures.drawing import draw_digit
-from mia_viz.pictures.files import load_picture
+from mia_viz.pictures.files import load_picture, open_volume
 from mia_viz.pictures.picture import Picture
 from mia_viz.pictures.prepare import Prepared, prepare
+from mia_viz.pictures.volume import Volume
+from mia_viz.subjects import subject
 from mia_viz.targets import bundled
 
 PER_GROUP = 6
@@ -52,10 +55,14 @@ def pick_bundled(family: str, index: int) -> Picked:
     return Picked(f"{known.one} {index:04d}", family, prepared, known.group[index], caption)
 
 
-def read_upload(file: str) -> Picture:
-    """An uploaded picture, decoded; its file is removed from the disk at once. Raises PictureError."""
+def read_upload(file: str) -> Picture | Volume:
+    """An uploaded picture, decoded, or an opened scan; its file is removed from the disk at once.
+
+    Raises PictureError.
+    """
+    name = os.path.basename(file)
     try:
-        return load_picture(file, os.path.basename(file))
+        return open_volume(file, name) or load_picture(file, name)
     finally:
         if os.path.exists(file):
             os.unlink(file)
@@ -63,15 +70,12 @@ def read_upload(file: str) -> Picture:
 
 def pick_upload(picture: Picture, how: str, target: str, group: str | None = None) -> Picked:
     """A decoded picture prepared for a target. Raises PictureError."""
-    family = bundled.family_of(target)
-    *size, channels = picture_shape(family)
-    return Picked(picture.name, family, prepare(picture, tuple(size), channels, how), group)
-
-
-@lru_cache(maxsize=8)
-def picture_shape(family: str) -> tuple[int, int, int]:
-    """(H, W, C) of a family's pictures, which is not that of what a latent model works on."""
-    return load_picture(bundled.population(family).path(0)).pixels.shape
+    known = subject(target)
+    channels, *size = known.picture_shape
+    prepared = prepare(picture, tuple(size), channels, how)
+    if picture.view is not None:  # which slice and window it is belongs to what is asked about
+        prepared = replace(prepared, notes=(*picture.notes, *prepared.notes))
+    return Picked(picture.name, known.family, prepared, group)
 
 
 def pick_drawing(uri: str | None, target: str) -> Picked:
@@ -84,19 +88,26 @@ def pick_drawing(uri: str | None, target: str) -> Picked:
 
 def truth(group: str | None, target: str) -> str | None:
     """Whether a picture was in a bundled target's training set; None where nobody here knows."""
-    if group is None:
+    if group is None or is_own(target):
         return None
     return "member" if group == bundled.trained_group(target) else "hold-out"
 
 
 def own_caption(case: Case) -> str | None:
     """The caption that a case's picture came with; None where it is not one of the bundled pictures."""
-    captions = bundled.population(bundled.family_of(case.target)).captions
+    known = subject(case.target).population
+    captions = None if known is None else known.captions
     return None if captions is None or case.truth is None else captions[int(case.name.split()[-1])]
 
 
 def opening_case(family: str) -> tuple[Case, Picked]:
-    """The case a family is shown with before anything is asked: analysed beforehand, or else not at all."""
+    """The case a family is shown with before anything is asked: analysed beforehand, or else not at all.
+
+    A visitor's own model is shown with a made-up picture until it gets another one.
+    """
+    if is_own(family):
+        picked = Picked("made-up picture", family, SHELF.own(family).opening, None)
+        return blank_case(picked, family), picked
     file = bundled.case_file(family)
     if file.is_file():
         case = load_case(file)
@@ -117,5 +128,5 @@ def blank_case(picked: Picked, target: str) -> Case:
         prepared.notes,
         truth(picked.group, target),
         live=False,
-        caption=(picked.caption or "") if bundled.captioned(picked.family) else None,
+        caption=(picked.caption or "") if subject(target).takes else None,
     )

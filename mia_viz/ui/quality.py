@@ -13,6 +13,7 @@ from mia_viz import engine
 from mia_viz.figures.agree import agree_number
 from mia_viz.figures.palette import waiting
 from mia_viz.figures.roc import Curve, log_roc
+from mia_viz.reference import Reference
 from mia_viz.ui.controls import controls
 from mia_viz.ui.parts import data_table
 
@@ -67,6 +68,8 @@ def measured(target: str) -> tuple[go.Figure, str]:
     known = engine.reference(target)
     if known is None:
         return waiting("nothing measured"), "<p>No pictures of known membership were measured for this model.</p>"
+    if not _kept_aside(known):
+        return waiting("nothing measured"), "<p>No known pictures were kept aside to try the methods on.</p>"
     found = []
     for key in known.columns:
         splits = {}
@@ -96,7 +99,7 @@ def agreed(target: str) -> tuple[go.Figure | None, str]:
 
     known = engine.reference(target)
     column = known.columns.get("drc") if known is not None else None
-    if column is None or column.likeness is None:
+    if column is None or column.likeness is None or not _kept_aside(known):
         return None, ""
     parts = {s: [column.likeness[known.choose(m, s)] for m in (True, False)] for s in ("calibration", "test")}
     agree_at = agree_threshold(*parts["calibration"])
@@ -109,6 +112,12 @@ def agreed(target: str) -> tuple[go.Figure | None, str]:
     )
     rates = ([p.at_least for p in points], [p.precision for p in points], [p.recall for p in points])
     return agree_number(*rates), words
+
+
+def _kept_aside(known: Reference) -> bool:
+    """Whether there are test pictures of both kinds, and members to fix limits on."""
+    kinds = ((True, "test"), (False, "test"), (True, "calibration"), (False, "calibration"))
+    return all(known.choose(*kind).any() for kind in kinds)
 
 
 def _shown(found: list) -> list:

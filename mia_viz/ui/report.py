@@ -85,7 +85,7 @@ def source(case: Case, uploaded: Picture | None) -> Mapping[str, Any]:
 def facts(case: Case, found: Statement, picture: Mapping[str, Any], keep_name: bool):
     """The report's facts, with the file's name only where it is wanted."""
     told = {name: value for name, value in picture.items() if keep_name or name != "name"}
-    return engine.facts_bundled(case, told, found.twin is not None)
+    return engine.facts_named(case, told, found.twin is not None)
 
 
 def links(case: Case, found: Statement, picture: Mapping[str, Any], keep_name: bool) -> str:
@@ -126,4 +126,4 @@ def appendix(case: Case, found: Statement, picture: Mapping[str, Any]) -> str:
 
     about = facts(case, found, picture, False)
     _, *rest = blocks(as_content(case, found, about), {})  # its heading is the accordion's
-    return f'<div class="mv-appendix">{fragment(rest)}</div>'
+    return f'<div class="mv-appendix" lang="en" translate="no">{fragment(rest)}</div>'

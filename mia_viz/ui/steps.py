@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from mia_viz.targets import bundled
+from mia_viz import subjects
 
 STEPS = ("Choose", "Restore", "Frequency", "Noise", "Structure", "Verdict")
 """A tab's id is its place here, counted from 1, whether or not the steps before it are shown."""
@@ -31,7 +31,7 @@ class Steps:
 
 def of_family(family: str) -> tuple[str, ...]:
     """The steps of a family's walk."""
-    return tuple(name for name in STEPS if name != CAPTIONED_ONLY or bundled.captioned(family))
+    return tuple(name for name in STEPS if name != CAPTIONED_ONLY or subjects.structured(family))
 
 
 def label(name: str, family: str) -> str:

@@ -12,13 +12,12 @@ from typing import Any
 
 import gradio as gr
 
-from mia_viz import engine
+from mia_viz import engine, subjects
 from mia_viz.case import Case
 from mia_viz.figures.palette import HOLDOUT, MEMBER
 from mia_viz.pictures.drawing import UNSEEN
 from mia_viz.pictures.picture import Picture
 from mia_viz.statement import Statement
-from mia_viz.targets import bundled
 from mia_viz.ui import evidence, report
 from mia_viz.ui.parts import failure, status
 
@@ -115,8 +114,8 @@ def truth(case: Case, shown: bool, guess: str | None = None) -> str:
 
 def twin_button(case: Case):
     """The button that asks the twin, hidden where there is none."""
-    twin = bundled.twin_of(case.target)
-    words = f"Ask the twin, {bundled.manifest(twin)['title']}, about the same picture" if twin else "No twin"
+    twin = subjects.subject(case.target).twin
+    words = f"Ask the twin, {subjects.subject(twin).title}, about the same picture" if twin else "No twin"
     return gr.Button(words, visible=twin is not None, elem_id="twin")
 
 
@@ -132,7 +131,7 @@ def conclude(case: Case, told: Told | None, uploaded: Picture | None) -> Told | 
     if told is not None and _same(told.case, case):
         return told
     twin = _other(case, told)
-    return Told(case, engine.statement_bundled(case.target, case, twin), twin, report.source(case, uploaded))
+    return Told(case, engine.statement_named(case.target, case, twin), twin, report.source(case, uploaded))
 
 
 def _same(one: Case, other: Case) -> bool:
@@ -142,7 +141,7 @@ def _same(one: Case, other: Case) -> bool:
 def _other(case: Case, told: Told | None) -> Case | None:
     """The same picture's case under the twin, if it was asked before."""
     known = [] if told is None else [told.case, *([told.twin] if told.twin else [])]
-    wanted = (bundled.twin_of(case.target), case.sha256, case.caption)
+    wanted = (subjects.subject(case.target).twin, case.sha256, case.caption)
     return next((other for other in known if (other.target, other.sha256, other.caption) == wanted), None)
 
 

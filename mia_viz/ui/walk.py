@@ -9,10 +9,9 @@ from html import escape
 
 import gradio as gr
 
-from mia_viz import engine
+from mia_viz import engine, subjects
 from mia_viz.case import Case
 from mia_viz.pictures.drawing import UNSEEN
-from mia_viz.targets import bundled
 from mia_viz.ui import choose, frequency, noise, restore, structure, verdict
 from mia_viz.ui.pick import own_caption
 from mia_viz.ui.steps import Steps
@@ -94,7 +93,7 @@ def evidence_values(case: Case) -> list:
 
 def subject(case: Case) -> str:
     """What all the evidence on the page is about: which picture, asked of which model, told what, and when."""
-    name, title = escape(case.name), escape(bundled.manifest(case.target)["title"])
+    name, title = escape(case.name), escape(subjects.subject(case.target).title)
     when = "computed just now" if case.live else "computed beforehand for this example"
     what = f"Evidence shown: <b>{name}</b>, asked of <b>{title}</b>{_told(case)}, {when}."
     if not case.findings:

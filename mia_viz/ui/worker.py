@@ -23,11 +23,15 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Update(Generic[T]):
-    """News from a running job: share done in [0, 1], seconds so far, and what has newly been found, if anything."""
+    """News from a running job: share done in [0, 1], seconds so far, what has newly been found, if anything.
+
+    asked: evaluations of the network so far.
+    """
 
     share: float
     seconds: float
     found: T | None = None
+    asked: int = 0
 
 
 def follow(job: Callable[[Progress, Callable[[T], None]], object]) -> Iterator[Update[T]]:
@@ -55,13 +59,13 @@ def follow(job: Callable[[Progress, Callable[[T], None]], object]) -> Iterator[U
             try:
                 item = news.get(timeout=POLL_SECONDS)
             except queue.Empty:
-                yield Update(_share(progress), time.perf_counter() - start)
+                yield Update(_share(progress), time.perf_counter() - start, None, progress.done)
                 continue
             if isinstance(item, Exception):
                 raise item
             if item is None:
                 return
-            yield Update(_share(progress), time.perf_counter() - start, item)
+            yield Update(_share(progress), time.perf_counter() - start, item, progress.done)
     finally:
         progress.cancel.set()
 
