@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mia_viz.commands.common import add_target, open_target, target_of
+from mia_viz.commands.views import add_view, view_of
 
 if TYPE_CHECKING:
     from mia_viz.report.make import Asked
@@ -15,11 +16,15 @@ if TYPE_CHECKING:
 
 
 def add_asked(parser: argparse.ArgumentParser, target: bool = True) -> None:
-    """--target and its kin, --prepare, --caption, --reference, --members, --holdouts, --no-twin, --keep-name."""
+    """What `report` and `verify` are told about picture, model and known pictures.
+
+    target: whether also --target and its kin and what is done to the picture, which `verify` reads from the report.
+    """
     if target:
         add_target(parser)
         parser.add_argument("--prepare", choices=("exact", "crop", "fit"), default="exact", help="default: exact")
         parser.add_argument("--caption", default="", metavar="TEXT", help="of the picture, for text-to-image models")
+        add_view(parser)
         parser.add_argument("--no-twin", action="store_true", help="do not ask a bundled model's twin as well")
         parser.add_argument("--keep-name", action="store_true", help="write the picture's file name into the report")
     parser.add_argument("--reference", type=Path, metavar="FILE", help="a reference you built (default: the bundled)")
@@ -59,6 +64,7 @@ def asked_of(arguments: argparse.Namespace, image: Path, target: Target | None =
         arguments.keep_name,
         flags_of(arguments),
         target.name if own or Path(arguments.target).exists() else arguments.target,
+        view_of(arguments),
     )
 
 
@@ -103,4 +109,4 @@ def flags_of(arguments: argparse.Namespace) -> tuple[str, ...]:
     found += [
         flag for name, flag in (("no_twin", "--no-twin"), ("keep_name", "--keep-name")) if getattr(arguments, name)
     ]
-    return tuple(found)
+    return (*found, *view_of(arguments).flags)

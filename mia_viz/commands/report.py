@@ -11,7 +11,7 @@ from mia_viz.commands.asked import add_asked, asked_of
 
 def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("report", help="a report on one picture: HTML, PDF and JSON", description=__doc__)
-    parser.add_argument("image", metavar="IMAGE", type=Path, help="PNG, JPEG, TIFF, WebP or BMP")
+    parser.add_argument("image", metavar="IMAGE", type=Path, help="PNG, JPEG, TIFF, WebP, BMP, or a scan")
     add_asked(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the three files")
     parser.set_defaults(run=run)

@@ -85,6 +85,7 @@ def _as_asked(arguments: argparse.Namespace, content: Mapping[str, Any]) -> argp
         "caption": content["picture"]["caption"],
         "no_twin": "--no-twin" in content["command"].split(),
         "keep_name": "name" in content["picture"],
+        **{name: content["picture"].get("view", {}).get(name) for name in ("slice", "axis", "window")},
         "guidance": _guidance(content),
         "precision": _flag(content, "--precision", "auto"),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,30 @@ import numpy as np
 
 class PictureError(ValueError):
     """A picture cannot be opened or used; the message is one sentence: what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What of a scan is looked at.
+
+    slice: counted from 0; the middle one where None. axis: a name or number of the volume's axes; its last one where
+    None. window: a preset's name, "file", or "LEVEL,WIDTH"; what suits the file where None.
+    """
+
+    slice: int | None = None
+    axis: str | None = None
+    window: str | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether anything was chosen."""
+        return self != View()
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The command line's flags that choose the same view."""
+        chosen = (("--slice", self.slice), ("--axis", self.axis), ("--window", self.window))
+        return tuple(f"{flag}={shlex.quote(str(value))}" for flag, value in chosen if value is not None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +46,7 @@ class Picture:
     mode: how the file stores it, in Pillow's words: "1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "F", ...
     bits: per stored value; above 8, exact use is not possible. Colours of 16 bits arrive with their upper 8.
     notes: plain sentences about what was done or ignored while decoding.
+    view: what of a scan this is; None for what is no scan.
     """
 
     pixels: np.ndarray
@@ -30,6 +56,7 @@ class Picture:
     mode: str
     bits: int
     notes: tuple[str, ...] = ()
+    view: View | None = None
 
     @property
     def is_cmyk(self) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mia_viz.pictures.picture import Picture, PictureError
+from mia_viz.pictures.picture import Picture, PictureError, View
 
 FROM_FILE = "file"
 """The name under which a file's first own window is chosen."""
@@ -62,24 +62,6 @@ PRESETS = {
     "bone": Window("bone", 300, 2000),
 }
 """Usual windows for CT, in Hounsfield units."""
-
-
-@dataclass(frozen=True)
-class View:
-    """What of a scan is looked at.
-
-    slice: counted from 0; the middle one where None. axis: a name or number of the volume's axes; its last one where
-    None. window: a preset's name, "file", or "LEVEL,WIDTH"; what suits the file where None.
-    """
-
-    slice: int | None = None
-    axis: str | None = None
-    window: str | None = None
-
-    @property
-    def asks(self) -> bool:
-        """Whether anything was chosen."""
-        return self != View()
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +118,10 @@ class Volume:
             pixels = self._shown(plane, window, notes)[..., np.newaxis]
         pixels = np.ascontiguousarray(pixels, dtype=np.float32)
         pixels.flags.writeable = False
-        return Picture(pixels, self.name, self.sha256, self.byte_size, self.kind, self.bits, tuple(notes))
+        seen = View(
+            None if self.counts[axis] == 1 else index, None if len(self.axes) == 1 else self.axes[axis], view.window
+        )
+        return Picture(pixels, self.name, self.sha256, self.byte_size, self.kind, self.bits, tuple(notes), seen)
 
     def axis(self, asked: str | None) -> int:
         """The number of an axis given by name or number. Raises PictureError."""

@@ -54,9 +54,16 @@ def write(
         pdf(title(content), laid_out, foot, facts.utc),
     )
     folder.mkdir(parents=True, exist_ok=True)
-    for name, data in zip(NAMES, texts, strict=True):
-        partial = folder / f"{name}.partial"
-        partial.write_bytes(data)
+    partials = [folder / f"{name}.partial" for name in NAMES]
+    try:
+        for partial, data in zip(partials, texts, strict=True):
+            partial.write_bytes(data)
+    except OSError:
+        for partial in partials:
+            partial.unlink(missing_ok=True)
+        raise
+    # Only when all three are whole: a report that lies there already is replaced as one.
+    for name, partial in zip(NAMES, partials, strict=True):
         os.replace(partial, folder / name)
     return Files(*(folder / name for name in NAMES))
 

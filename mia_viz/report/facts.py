@@ -6,7 +6,7 @@ import platform
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +70,8 @@ def picture_facts(picture: Picture | None, how: str, name: str | None = None, ca
             "bits": picture.bits,
             "decoding": list(picture.notes),
         }
+        if picture.view is not None:
+            found["view"] = asdict(picture.view)
     return found
 
 

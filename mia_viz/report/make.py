@@ -13,6 +13,7 @@ from mia_viz.statement import Gallery, Statement, statement
 if TYPE_CHECKING:
     from mia_viz.analysis import Plan
     from mia_viz.case import Case
+    from mia_viz.pictures.picture import View
     from mia_viz.reference import Reference
     from mia_viz.targets.target import Target
 
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 class Asked:
     """What is to be reported on.
 
-    image: the picture's file. how: it is prepared. caption: told to a model that takes one. reference, file: known
-    pictures and where they are stored; reason: why there are none. gallery: the known pictures themselves. twin:
-    the second model with its reference. flags: of the command, beside the image, the target and the folder.
+    image: the picture's file; view: what of it, if it is a scan. how: it is prepared. caption: told to a model that
+    takes one. reference, file: known pictures and where they are stored; reason: why there are none. gallery: the
+    known pictures themselves. twin: the second model with its reference. flags: of the command, beside the image, the
+    target and the folder.
     """
 
     target: Target
@@ -38,6 +40,7 @@ class Asked:
     keep_name: bool = False
     flags: tuple[str, ...] = ()
     name: str = ""
+    view: View | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +72,7 @@ def make(asked: Asked, tell: Callable[[str], None] = lambda text: None) -> Made:
     from mia_viz.pictures.files import load_picture
     from mia_viz.pictures.prepare import prepare
 
-    picture = load_picture(asked.image)
+    picture = load_picture(asked.image, view=asked.view)
     shape = asked.target.picture_shape
     prepared = prepare(picture, shape[1:], shape[0], asked.how)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from mia_viz.ui import scan
 from mia_viz.ui.parts import status
 
 PAD = '<canvas class="mv-pad" width="320" height="320" role="img" aria-label="Pad to draw a digit on"></canvas>'
@@ -69,7 +70,7 @@ def drawing_pad(visible: bool) -> Drawing:
     return Drawing(area, pad, use, status_view)
 
 
-def file_corner() -> tuple[gr.Radio, gr.File]:
+def file_corner() -> tuple[gr.Radio, gr.File, scan.Scan]:
     """The corner for uploads, closed at first."""
     with gr.Accordion("Use a picture of your own", open=False, elem_id="own"):
         how = gr.Radio(
@@ -79,9 +80,10 @@ def file_corner() -> tuple[gr.Radio, gr.File]:
             elem_id="how",
         )
         upload = gr.File(
-            label="PNG, JPEG, TIFF or WebP; it stays on this machine",
+            label="A picture (PNG, JPEG, TIFF, WebP) or a scan (DICOM, NIfTI, a series as zip); it stays here",
             file_count="single",
             height=120,
             elem_id="upload",
         )
-    return how, upload
+        viewer = scan.build()
+    return how, upload, viewer
