@@ -1,0 +1,47 @@
+"""The app as a service: another program gets the same answer as the engine, and a sentence where it asks wrongly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from mia_viz import engine
+from mia_viz.probe import Progress
+from mia_viz.targets import bundled
+from mia_viz.ui import pick
+
+pytestmark = pytest.mark.ui
+
+
+@pytest.fixture(scope="module")
+def client(url):
+    return Client(url, verbose=False)
+
+
+def test_only_these_names_are_offered(client):
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/models", "/verdict"}
+    found = client.predict(api_name="/models")
+    assert [one["name"] for one in found] == bundled.bundled_names()
+    assert next(one for one in found if one["name"] == "emoji-a")["shape"] == [3, 64, 64]
+
+
+def test_the_answer_is_the_engines(client):
+    place = bundled.population("digits").path(7)
+    found = client.predict(handle_file(str(place)), "digits-a", api_name="/verdict")
+    picked = pick.pick_bundled("digits", 7)
+    case = engine.examine_named("digits-a", picked.prepared, "picture", None, Progress(), lambda case: None)
+    expected = engine.statement_named("digits-a", case)
+    assert (found["answer"], found["zone"]) == (expected.answer, expected.zone)
+    np.testing.assert_allclose(found["p_value"], expected.verdict.p_value)
+    np.testing.assert_allclose(found["likelihood_ratio"], expected.strength.lr, rtol=1e-6)
+    np.testing.assert_allclose([m["score"] for m in found["methods"]], [f.score for f in case.findings], rtol=1e-5)
+
+
+def test_a_wrong_question_gets_a_sentence(client, tmp_path):
+    (tmp_path / "letter.png").write_bytes(b"a letter")
+    with pytest.raises(AppError, match="not a picture that can be read"):
+        client.predict(handle_file(str(tmp_path / "letter.png")), "digits-a", api_name="/verdict")
+    with pytest.raises(AppError, match="no bundled model of that name"):
+        client.predict(handle_file(str(tmp_path / "letter.png")), "nobody", api_name="/verdict")
