@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import gradio as gr
 
-from mia_viz.pictures.picture import Picture, PictureError
-from mia_viz.targets import bundled
+from mia_viz import subjects
+from mia_viz.case import Case
+from mia_viz.pictures.picture import Picture, PictureError, View
+from mia_viz.pictures.volume import Volume
 from mia_viz.ui import (
+    api,
     asking,
     caption,
     choose,
+    compare,
     frequency,
+    glossary,
     language,
+    lesson,
+    links,
     many,
     methods,
     noise,
+    own_model,
     pick,
+    quiz,
     restore,
+    scan,
     steps,
     structure,
+    through,
     verdict,
 )
 from mia_viz.ui.own import SEND
@@ -45,6 +56,8 @@ def build_app() -> gr.Blocks:
     with gr.Blocks(title="MIA-Viz", analytics_enabled=False, delete_cache=(60, 900)) as app:
         language.build()
         gr.HTML(HEAD)
+        with gr.Row(elem_id="learn"):
+            tour, _, link = lesson.build(), glossary.build(), links.build(start, first)
         case, picked, asked = (gr.State(value, time_to_live=3600) for value in (start, first, first))
         uploaded, screen = gr.State(None, time_to_live=900), gr.State(Screen(OPENING_FAMILY), time_to_live=3600)
         shown = gr.HTML(subject(start), elem_id="subject")
@@ -56,26 +69,42 @@ def build_app() -> gr.Blocks:
             )
             for number, (name, builder) in enumerate(zip(STEPS, builders, strict=True), start=1):
                 shown_here = name in steps.of_family(OPENING_FAMILY)
-                with gr.Tab(steps.label(name, OPENING_FAMILY), id=number, visible=shown_here) as step:
+                named = {"id": number, "elem_id": f"tab-{name.lower()}"}
+                with gr.Tab(steps.label(name, OPENING_FAMILY), visible=shown_here, **named) as step:
                     each.append(step)
                     parts.append(builder())
                     onward.append(steps.next_button(name, OPENING_FAMILY))
-            with gr.Tab("All methods", id=len(STEPS) + 1) as tab:
+            with gr.Tab("Compare", id="compare", elem_id="tab-compare") as beside_tab:
+                beside = compare.build()
+            with gr.Tab("All methods", id=len(STEPS) + 1, elem_id="tab-methods") as tab:
                 page = methods.build()
-            with gr.Tab("Many pictures", id=len(STEPS) + 2) as sets_tab:
+            with gr.Tab("Many pictures", id=len(STEPS) + 2, elem_id="tab-many") as sets_tab:
                 sets = many.build()
+                table = through.build()
+            with gr.Tab("Quiz", id="quiz", elem_id="tab-quiz"):
+                ten = quiz.build()
+            with gr.Tab("Your model", id="own", elem_id="tab-own"):
+                own = own_model.build()
         walk = Walk(case, picked, asked, uploaded, screen, shown, Steps(tabs, each, onward), *parts)
         steps.wire(walk.steps, walk.choose.family)
         caption.wire(walk.choose.caption, picked)
         restore.wire(walk.restore, case)
         frequency.wire(walk.frequency, case)
-        noise.wire(walk.noise, case)
+        noise.wire(walk.noise, case, asked)
         structure.wire(walk.structure, case)
         _wire_choice(walk)
+        api.build()
+        scan.wire(walk.choose.scan, walk.choose.how, walk.choose.target)
         verdict.wire(walk.verdict, case, uploaded, walk.choose.guess, each[-1], asking.wire(walk))
         _wire_plots(walk, each)
+        compare.wire(beside, beside_tab, walk)
         methods.wire(page, tab, picked, walk.choose.target, walk.choose.caption.text)
         many.wire(sets, sets_tab, walk.choose.target)
+        chosen = [walk.uploaded, walk.picked, *walk.choose.of_picture, walk.choose.guess, walk.choose.status]
+        through.wire(table, walk.choose.target, chosen, tabs, _chosen)
+        quiz.wire(ten)
+        own_model.wire(own, walk, _switched(walk), _turned)
+        links.wire(link, walk, tour, ten)
     return app
 
 
@@ -94,16 +123,16 @@ def _wire_plots(walk: Walk, tabs: list[gr.Tab]) -> None:
 def _wire_choice(walk: Walk) -> None:
     """Every way to choose a picture or a model; pictures of one's own come prepared for the model's family."""
     step = walk.choose
-    chosen = [walk.picked, *step.of_picture, step.guess, step.status]
+    chosen = _of_choice(walk)
     given = [step.upload, step.how, step.target]
-    switched = [*step.of_family, *chosen, walk.asked, walk.case, *walk.idle, *walk.steps.outputs, *walk.evidence]
     choices = (
         (step.gallery.select, _from_gallery, step.target, chosen, None),
-        (step.upload.upload, _from_upload, given, [step.upload, walk.uploaded, *chosen], None),
+        (step.upload.upload, _from_upload, given, [step.upload, walk.uploaded, *chosen, *step.scan.outputs], None),
+        (step.scan.use.click, _from_scan, [*step.scan.looked_at, *given[1:]], [walk.uploaded, *chosen], None),
         (step.how.input, _from_picture, [walk.uploaded, step.how, step.target], chosen, None),
         (step.drawing.use.click, _from_drawing, [step.drawing.pad, step.target], [*chosen, step.drawing.status], SEND),
         (step.target.input, choose.card, step.target, step.card, None),
-        (step.family.input, _of_family, [step.family, walk.screen], switched, None),
+        (step.family.input, _of_family, [step.family, walk.screen], _switched(walk), None),
     )
     for listen, handler, inputs, results, script in choices:
         # Analyse rests until the choice has arrived, else a quick hand would analyse the picture before.
@@ -111,6 +140,23 @@ def _wire_choice(walk: Walk) -> None:
         listen(handler, inputs, results, js=script, show_progress="hidden", api_visibility="private").then(
             None, None, None, js=RELEASE, api_visibility="private"
         )
+
+
+def _of_choice(walk: Walk) -> list[gr.blocks.Block]:
+    """What changes with the picture that is chosen."""
+    return [walk.picked, *walk.choose.of_picture, walk.choose.guess, walk.choose.status]
+
+
+def _switched(walk: Walk) -> list[gr.blocks.Block]:
+    """What changes with the family of pictures."""
+    shown = [*walk.idle, *walk.steps.outputs, *walk.evidence]
+    return [*walk.choose.of_family, *_of_choice(walk), walk.asked, walk.case, *shown]
+
+
+def _turned(case: Case, picked: Picked) -> tuple:
+    """Values for `_switched`: another family brings its own pictures, models and case."""
+    new = (*choose.of_family(case.target), *_chosen(picked), picked, case)
+    return *new, *asking.idle(), *steps.values(picked.family), *evidence_values(case)
 
 
 def _chosen(picked: Picked) -> tuple:
@@ -124,19 +170,31 @@ def _refused(error: PictureError) -> tuple:
 
 
 def _from_gallery(target: str, event: gr.SelectData) -> tuple:
-    family = bundled.family_of(target)
+    family = subjects.subject(target).family
     return _chosen(pick.pick_bundled(family, pick.gallery_indices(family)[event.index]))
 
 
 def _from_upload(file: str | None, how: str, target: str) -> tuple:
     """The field is emptied again: the picture lives in the visit, and the next file can follow at once."""
     if file is None:
-        return None, None, *[gr.skip()] * CHOSEN
+        return None, None, *[gr.skip()] * (CHOSEN + len(scan.values(None, how, target)))
+    volume = None
     try:
         picture = pick.read_upload(file)
+        if isinstance(picture, Volume):
+            volume, picture = picture, picture.picture()
     except PictureError as error:
-        return None, None, *_refused(error)
-    return None, picture, *_from_picture(picture, how, target)
+        return None, None, *_refused(error), *scan.values(None, how, target)
+    return None, picture, *_from_picture(picture, how, target), *scan.values(volume, how, target)
+
+
+def _from_scan(volume: Volume | None, view: View, how: str, target: str) -> tuple:
+    """The slice in view, under its window."""
+    try:
+        picture = scan.take(volume, view)
+    except PictureError as error:
+        return gr.skip(), *_refused(error)
+    return picture, *_from_picture(picture, how, target)
 
 
 def _from_picture(picture: Picture | None, how: str, target: str) -> tuple:
@@ -159,6 +217,4 @@ def _of_family(family: str, screen: Screen) -> tuple:
     """Another family brings its own pictures, models and case; nothing of the one before stays on the page."""
     if family != screen.family:
         screen.turn_to(family)
-    case, picked = pick.opening_case(family)
-    new = (*choose.of_family(case.target), *_chosen(picked), picked, case)
-    return *new, *asking.idle(), *steps.values(family), *evidence_values(case)
+    return _turned(*pick.opening_case(family))

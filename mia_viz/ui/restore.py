@@ -130,7 +130,7 @@ def build(start: Case) -> Restore:
     which = gr.Radio(names, value=names[0], label="Restoration", elem_id="which")
     with gr.Row(equal_height=False):
         with gr.Column(scale=4, min_width=300):
-            pair_view = gr.HTML(pair(start, 0), elem_id="pair")
+            pair_view = gr.HTML(pair(start, 0), js_on_load=images.DIVIDER, elem_id="pair")
         with gr.Column(scale=6, min_width=300):
             trio_view = gr.HTML(trio(start, 0), elem_id="trio")
     all_view = gr.HTML(gallery(start), elem_id="restorations")

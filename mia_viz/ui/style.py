@@ -31,6 +31,7 @@ CSS = """
 .mv-head h1 { font-size: 1.75rem; margin: 0 0 .2rem; }
 .mv-head p { margin: 0; max-width: 62ch; }
 #steps button[role=tab] { font-size: 1.02rem; }
+body:not(.dark) #steps button[role=tab][aria-selected=true] { color: #1d4ed8; }
 #next-1, #next-2, #next-3, #next-4, #next-5, #next-6 { max-width: 320px; margin: 1rem auto 0; }
 .mv-subject { margin: .2rem 0 0; font-size: .95rem; opacity: .9; }
 .mv-lead { max-width: 68ch; font-size: 1.05rem; }
@@ -79,6 +80,7 @@ CSS = """
 .mv-tall { max-height: 460px; overflow-y: auto; }
 #truth:not(:has(p)), #beside:not(:has(p)) { display: none; }
 #make-report { max-width: 320px; }
+#noise-ask { max-width: 420px; }
 .mv-files { display: flex; flex-wrap: wrap; gap: 10px; margin: .5rem 0; }
 .mv-file { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: 10px 14px;
   color: inherit !important; }
@@ -125,5 +127,21 @@ footer { display: none !important; }
   .mv-appendix table.pairs td { display: block; width: 100% !important; padding-right: 0 !important; }
   .mv-appendix table.pairs td:last-child { border-top: 0 !important; padding-top: 0 !important; }
   #gallery .grid-container { grid-template-columns: repeat(4, minmax(0, 1fr)) !important; }
+}
+@page { size: A4; margin: 14mm; }
+@media print {
+  :root, body, .dark, gradio-app, .gradio-container { background: #fff !important; color: #111 !important;
+    --body-background-fill: #fff; --body-text-color: #111; --border-color-primary: #bbb;
+    --block-background-fill: #fff; --background-fill-primary: #fff; }
+  body * { color: inherit; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  .gradio-container { max-width: none !important; }
+  button, input[type=range], input[type=file], #language, #steps > .tab-wrapper, .mv-status, #caption, .mv-pad,
+  #upload, #gallery, #about, #family, #guess { display: none !important; }
+  label:has(> input:not(:checked)) { display: none !important; }
+  .mv-strip { grid-template-columns: repeat(auto-fit, minmax(96px, 1fr)); }
+  .mv-tile, .mv-answer, .mv-card, .js-plotly-plot, tr { break-inside: avoid; }
+  h2, h3 { break-after: avoid; }
+  .mv-tall, .mv-scroll { max-height: none !important; overflow: visible !important; }
 }
 """

@@ -53,6 +53,15 @@ function menu() {
   find('note').textContent = lab.note;
 }
 
+// A method and a band from outside: a link's. Before anything has arrived they are kept for then.
+element.steer = ({key, preset, lo, hi, shape}) => {
+  if (key) wanted = key;
+  if (hi) Object.assign(state, {lo, hi, rest: 0, preset: ''});
+  if (preset) state.preset = preset;
+  if (shape) state.shape = shape;
+  if (lab) arrive();
+};
+
 // ---- moving the band ------------------------------------------------------------------------------------------------
 
 function choose(id) {
@@ -127,6 +136,7 @@ function wire() {
   };
   const anew = () => { sizes.clear(); if (lab) redraw(); };
   new ResizeObserver(anew).observe(element.querySelector('.lab'));
+  addEventListener('resize', anew); // another language (language.js) draws its words anew
   new MutationObserver(anew).observe(document.body, {attributes: true, attributeFilter: ['class']}); // light or dark
   matchMedia('print').addEventListener('change', () => { sizes.clear(); if (lab) draw(); });
 }
@@ -147,8 +157,8 @@ function draw() {
   find('curve').setAttribute('aria-label', fill(lab.words.curveAlt, {lo: percent(state.lo), hi: edgeName(state.hi)}));
   if (reading) shown(reading, band);
   find('live').textContent = reading ? fill(lab.words.live, {auc: twoPlaces(reading.calibration), test: twoPlaces(reading.test)}) : '';
-  element.lab = {state: band, weights, reading, filtered: lab.filtered, milliseconds: performance.now() - start};
-  element.dispatchEvent(new CustomEvent('lab:drawn', {detail: element.lab.milliseconds}));
+  element.lab = {state: {...band, key: lab.key}, weights, reading, filtered: lab.filtered, milliseconds: performance.now() - start};
+  element.dispatchEvent(new CustomEvent('lab:drawn', {detail: element.lab.milliseconds, bubbles: true}));
 }
 
 const twoPlaces = auc => auc ? auc.value.toFixed(2) : lab.words.none;

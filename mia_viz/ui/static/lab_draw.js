@@ -192,7 +192,7 @@ function stripPlot(canvas, lab, reading) {
   }
   p.strokeStyle = p.fillStyle = ink; p.setLineDash([5, 4]);
   p.beginPath(); p.moveTo(X(reading.bar), top - 8); p.lineTo(X(reading.bar), h - bottom); p.stroke(); p.setLineDash([]);
-  const line = w < 420 ? lab.words.barShort : lab.words.bar, atRight = X(reading.bar) + p.measureText(line).width + 8 < w;
+  const line = said(w < 420 ? lab.words.barShort : lab.words.bar), atRight = X(reading.bar) + p.measureText(line).width + 8 < w;
   words(p, line, X(reading.bar) + (atRight ? 5 : -5), top - 9, atRight ? 'left' : 'right');
   words(p, lab.words.scores, w - right, h - 8, 'right');
   p.strokeStyle = GRID; p.beginPath(); p.moveTo(left, h - bottom + 4); p.lineTo(w - right, h - bottom + 4); p.stroke();

@@ -1,0 +1,210 @@
+"""The lesson: whole texts, true figures, and a tour that a visitor can take to its end, leave and resume."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from mia_viz.targets import bundled
+from mia_viz.ui import lesson, links, pick
+from tests.ui.conftest import shoot
+
+PAGES = lesson.texts()["pages"]
+
+
+def test_every_page_has_a_text_and_a_check_for_every_task():
+    assert 8 <= len(PAGES) <= 12
+    assert len({page["id"] for page in PAGES}) == len(PAGES)
+    for page in PAGES:
+        assert page["step"] in links.TABS
+        assert page["title"]
+        assert page["tasks"]
+        assert all(line.endswith((".", "?")) for line in page["text"])
+        for task in page["tasks"]:
+            check = task["check"]
+            assert task["text"].endswith(".")
+            assert task["press"]
+            assert ("event" in check) == ("on" in check)
+            assert "event" in check or "lab" in check
+
+
+def test_the_figures_in_the_texts_are_those_of_the_example():
+    sent = json.loads(lesson.payload())
+    case, _ = pick.opening_case(lesson.FAMILY)
+    text = " ".join(line for page in sent["pages"] for line in page["text"])
+    assert not re.search(r"[{}]", text)
+    trained = bundled.population(lesson.FAMILY).group.count(bundled.trained_group(case.target))
+    assert f"shown {trained} pictures, {bundled.manifest(case.target)['epoch']} times each" in text
+    assert f"{len(case.restoration.labels)} times a part of the picture was hidden" in text
+    assert "at levels " + ", ".join(map(str, case.noises.levels)) in text
+
+
+def test_noise_follows_the_schedule_of_the_models():
+    """The schedule of the model's own file; mean and spread under it are sqrt(alpha_bar) and sqrt(1 - alpha_bar)."""
+    file = bundled.ASSETS / "targets" / "brain-a" / "scheduler" / "scheduler_config.json"
+    facts = json.loads(file.read_text(encoding="utf-8"))
+    assert (facts["beta_start"], facts["beta_end"], facts["num_train_timesteps"]) == (*lesson.BETAS, lesson.TIMESTEPS)
+    assert facts["beta_schedule"] == "linear"
+    flat = np.full((1, 64, 64), 0.5)
+    assert (lesson.noised(flat, 0) == flat).all()
+    product = 1.0
+    for beta in np.linspace(1e-4, 0.02, 1000)[:301]:
+        product *= 1 - beta
+    shown = lesson.noised(flat, 300)
+    assert shown.mean() == pytest.approx(0.5 * product**0.5, abs=0.05)
+    assert shown.std() == pytest.approx((1 - product) ** 0.5, rel=0.05)
+
+
+def test_the_methods_of_the_page_on_base_rates_were_all_measured():
+    assert len(lesson.rates("brain-a")) == len(lesson.texts()["methods"])
+    assert lesson.rates("no-such-model") == []
+
+
+def press(page: Page, selector: str, key: str = "ArrowRight") -> None:
+    """Focus a control and press a key, as one does with a slider."""
+    page.locator(selector).first.focus()
+    page.keyboard.press(key)
+
+
+DOING = {
+    "model": [lambda p: p.get_by_label("I cannot tell").check()],
+    "noise": [lambda p: press(p, "#scrub input[type=range]")],
+    "memory": [
+        lambda p: press(p, "#pair input[type=range]"),
+        lambda p: p.locator("#which label").nth(2).click(),
+    ],
+    "bands": [
+        lambda p: p.locator("[data-preset=low]").click(),
+        lambda p: p.locator("[data-preset=high]").click(),
+    ],
+    "difficulty": [
+        lambda p: p.locator(".lab-method").select_option(label="Noise aggregation"),
+        lambda p: p.locator("[data-preset=all]").click(),
+        lambda p: p.locator(".lab-with").click(),
+    ],
+    "filter": [
+        lambda p: p.locator("[data-preset=fremia]").click(),
+        lambda p: press(p, ".lab-handle"),
+    ],
+    "answers": [lambda p: press(p, "#scrub input[type=range]")],
+    "rates": [lambda p: p.locator(".ls-used").fill("20")],
+    "verdict": [
+        lambda p: p.locator("#answer summary").click(),
+        lambda p: p.locator("#reveal").click(),
+    ],
+    "own": [
+        lambda p: p.locator("#gallery button").nth(3).click(),
+        lambda p: p.locator("#analyse").click(),
+    ],
+}
+
+
+@pytest.mark.ui
+def test_the_tour_from_start_to_end(watched):
+    watched.locator(".ls-open").click()
+    expect(watched.locator(".ls-title")).to_be_focused()
+    for number, page in enumerate(PAGES, start=1):
+        expect(watched.locator(".ls-title")).to_have_text(page["title"])
+        for k, (task, do) in enumerate(zip(page["tasks"], DOING[page["id"]], strict=True)):
+            watched.wait_for_selector(f":is({task['press']}) >> visible=true")
+            line = watched.locator(".ls-tasks li").nth(k)
+            expect(line).not_to_have_class(re.compile("ls-ticked"))
+            if not task["press"].startswith("#lesson"):
+                expect(watched.locator(".mv-ring").first).to_be_attached()
+            do(watched)
+            expect(line).to_have_class(re.compile("ls-ticked"), timeout=60_000)
+            expect(watched.locator(".ls-said")).to_contain_text(task["text"])
+        found = Axe().run(watched, context=".ls-card").response["violations"]
+        assert [v["id"] for v in found] == [], page["id"]
+        shoot(watched, f"lesson-{number:02d}-{page['id']}")
+        watched.locator(".ls-next").click()
+    expect(watched.locator(".ls-card")).not_to_be_visible()
+    expect(watched.locator(".ls-open")).to_have_text("Take the lesson again")
+    expect(watched.locator(".ls-open")).to_be_focused()
+
+
+@pytest.mark.ui
+def test_it_can_be_left_and_resumed_and_nothing_ticks_by_itself(watched, url):
+    watched.locator(".ls-open").click()
+    watched.get_by_label("It was not", exact=True).check()
+    expect(watched.locator(".ls-ticked")).to_have_count(1)
+    for _ in range(3):
+        watched.locator(".ls-next").click()
+    expect(watched.locator("#laboratory .lab-curve")).to_be_visible(timeout=60_000)
+    expect(watched.locator(".mv-ring")).to_have_count(2)
+    watched.wait_for_timeout(1500)
+    expect(watched.locator(".ls-ticked")).to_have_count(0)
+    watched.locator(".ls-title").press("Escape")
+    expect(watched.locator(".ls-card")).not_to_be_visible()
+    expect(watched.locator(".mv-ring")).to_have_count(0)
+    watched.goto(url)
+    button = watched.locator(".ls-open")
+    expect(button).to_have_text("Go on with the lesson, page 4")
+    expect(watched.locator(".ls-card")).not_to_be_visible()
+    button.click()
+    expect(watched.locator(".ls-title")).to_have_text(PAGES[3]["title"])
+    expect(watched.locator(".ls-places .ls-over")).to_have_count(1)
+    watched.locator(".ls-fold").click()
+    expect(watched.locator(".ls-text")).not_to_be_visible()
+    expect(watched.locator(".ls-fold")).to_have_attribute("aria-expanded", "false")
+
+
+@pytest.mark.ui
+def test_base_rates_are_counted_from_what_was_measured(watched, url):
+    watched.goto(f"{url}?lesson=8")
+    expect(watched.locator(".ls-title")).to_have_text("How often is it wrong?", timeout=60_000)
+    for number, rates in enumerate(lesson.rates("brain-a")):
+        watched.locator(".ls-method").select_option(str(number))
+        for used in (0, 20, 1000):
+            watched.locator(".ls-used").fill(str(used))
+            right = used * rates["found"] / rates["members"]
+            wrong = (1000 - used) * rates["accused"] / rates["holdouts"]
+            text = watched.locator(".ls-sum").inner_text()
+            counted = [int(n) for n in re.findall(r"\d+", text)]
+            assert counted[1] == used
+            assert counted[3:5] == pytest.approx([right, wrong], abs=0.51)
+            assert counted[2] == counted[3] + counted[4]
+
+
+@pytest.mark.ui
+def test_it_says_so_when_the_page_shows_something_else(watched, url):
+    watched.goto(f"{url}?target=brain-b&picture=130&lesson=3")
+    expect(watched.locator(".ls-stage")).to_be_visible(timeout=60_000)
+    watched.locator(".ls-restage").click()
+    expect(watched.locator("#subject")).to_contain_text("picture 0112", timeout=60_000)
+    expect(watched.locator(".ls-stage")).not_to_be_visible()
+    expect(watched.locator("#trio img").first).to_be_visible()
+
+
+COVERED = """selector => {
+  const part = [...document.querySelectorAll(selector)].find(one => one.getClientRects().length);
+  const box = part.getBoundingClientRect(), card = document.querySelector('.ls-card').getBoundingClientRect();
+  return [box.top, Math.min(box.bottom, box.top + 60), card.top];
+}"""
+
+
+@pytest.mark.ui
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_on_a_phone_the_card_never_covers_what_to_press(browser, playwright, url, theme):
+    context = browser.new_context(**playwright.devices["iPhone 13"], reduced_motion="reduce")
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{url}?__theme={theme}&lesson=1")
+    page.wait_for_selector(".ls-card >> visible=true")
+    for number, content in enumerate(PAGES):
+        page.locator(".ls-places button").nth(number).click()
+        first = content["tasks"][0]["press"]
+        page.wait_for_selector(f":is({first}) >> visible=true")
+        page.wait_for_timeout(1200)
+        if not first.startswith("#lesson"):
+            top, seen, card = page.evaluate(COVERED, first)
+            assert top >= 0, content["id"]
+            assert seen <= card, content["id"]
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        page.screenshot(path=f"build/screenshots/lesson-phone-{theme}-{number + 1:02d}.png")
+    context.close()

@@ -1,0 +1,115 @@
+"""The quiz: ten known pictures that took no part in any tuning, and totals that numpy finds as well."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from mia_viz import engine
+from mia_viz.targets import bundled
+from mia_viz.ui import quiz
+from mia_viz.ui.lesson_rates import measured
+from tests.ui.conftest import go, shoot
+
+SEEDS = (1, 2, 77, quiz.LAST_SEED)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_ten_pictures_of_the_test_group_five_of_each(seed):
+    known, ten = engine.reference(quiz.TARGET), quiz.draw(seed)
+    assert len(set(ten.rows.tolist())) == 10
+    assert ten.member.sum() == 5
+    assert (known.split[ten.rows] == "test").all()
+    pictures, own = bundled.population_of(quiz.TARGET), bundled.trained_group(quiz.TARGET)
+    for row, member in zip(ten.rows, ten.member, strict=True):
+        assert (pictures.group[pictures.files.index(known.names[row])] == own) == member
+
+
+def test_the_order_differs_and_can_be_had_again():
+    orders = {tuple(quiz.draw(seed).member) for seed in range(1, 30)}
+    assert len(orders) > 20
+    quiz.draw.cache_clear()
+    first = quiz.draw(5).rows.copy()
+    quiz.draw.cache_clear()
+    assert (quiz.draw(5).rows == first).all()
+
+
+@pytest.mark.parametrize("key", ["drc", "pia", "noise_aggregation lowpass:r=5,s=0.2"])
+def test_a_methods_answers_are_those_of_the_threshold_by_its_definition(key):
+    known = engine.reference(quiz.TARGET)
+    tuning = known.scores(key, False, "calibration")
+    # The lowest limit that at most 5 % of the calibration hold-outs reach, tried one by one.
+    limit = min(x for x in np.nextafter(tuning, np.inf) if (tuning >= x).mean() <= 0.05)
+    for seed in SEEDS:
+        ten = quiz.draw(seed)
+        said = known.columns[key].score[ten.rows] >= limit
+        assert (quiz.answers(key, ten) == said).all()
+        found = quiz.tally(said, ten)
+        assert found.right == sum(s == m for s, m in zip(said, ten.member, strict=True))
+        assert found.right == found.found + 5 - found.accused
+    rates = measured(quiz.TARGET, key)
+    kept = known.scores(key, True, "test"), known.scores(key, False, "test")
+    assert (rates.found, rates.accused) == tuple(int((scores >= limit).sum()) for scores in kept)
+    assert (rates.members, rates.holdouts) == tuple(len(scores) for scores in kept)
+
+
+def test_the_form_gives_nothing_away_but_the_hint():
+    page, ten = quiz.form(3), quiz.draw(3)
+    fields = re.findall(r"<fieldset>.*?</fieldset>", page)
+    bare = {re.sub(r'src="[^"]*"|\d+(\.\d+)?', "", field) for field in fields}
+    assert len(fields) == 10
+    assert len(bare) == 1
+    names = [engine.reference(quiz.TARGET).names[row] for row in ten.rows]
+    assert not any(name in page for name in names)
+
+
+class Event:
+    """What gradio hands over."""
+
+    def __init__(self, data):
+        self._data = data
+
+
+@pytest.mark.parametrize("answers", ["", "10101", "1010101012", "x" * 10, "10101010101"])
+def test_unfinished_answers_get_a_sentence(answers):
+    assert "all ten" in quiz.submitted(Event({"seed": 1, "answers": answers}))
+
+
+@pytest.mark.parametrize("seed", [None, "3", 0, -1, 10**9, True, 2.5])
+def test_a_seed_that_is_none_becomes_the_first(seed):
+    assert quiz.asked_seed({"seed": seed}) == 1
+
+
+def test_all_right_and_all_wrong():
+    ten = quiz.draw(4)
+    assert "You got 10 of 10 right" in quiz.result(4, ten.member)
+    assert "You got 0 of 10 right" in quiz.result(4, ~ten.member)
+    assert "You found 5 of the 5 used pictures and wrongly accused 5 of the 5 others." in quiz.result(
+        4, np.ones(10, dtype=bool)
+    )
+
+
+@pytest.mark.ui
+def test_a_visitor_plays(watched):
+    go(watched, "Quiz", "#quiz-form")
+    watched.locator(".qz-done").click()
+    expect(watched.locator(".qz-said")).to_contain_text("10 of 10 pictures have no guess yet.")
+    for number in range(1, 11):
+        watched.locator(f"[name=quiz-{number}][value='1']").check()
+    watched.locator(".qz-show").check()
+    expect(watched.locator(".qz-hint").first).to_be_visible()
+    watched.locator(".qz-done").click()
+    expect(watched.locator("#quiz-answer h2")).to_contain_text("You got 5 of 10 right")
+    other = quiz.tally(quiz.answers(quiz.MAIN, quiz.draw(1)), quiz.draw(1))
+    expect(watched.locator("#quiz-answer h2")).to_contain_text(f'the method "Restoration" {other.right}.')
+    found = Axe().run(watched, context="#quiz, #quiz-result").response["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+    shoot(watched, "quiz")
+    watched.locator(".qz-next").click()
+    expect(watched.locator("#quiz-form")).to_have_attribute("data-seed", "2")
+    expect(watched.locator("#quiz-form input[type=radio]:checked")).to_have_count(0)
+    expect(watched.locator("#quiz-answer")).to_have_count(0)
