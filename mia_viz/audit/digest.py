@@ -109,9 +109,11 @@ class Digest:
             return "No picture could be scored."
         if not found.judged:
             return f"{found.count:,} pictures were scored; without a reference nobody can say which scores are high."
+        chance = STANDS_OUT * found.judged
+        often = f"about {chance:,.0f}" if chance >= 1 else "fewer than one"
         return (
             f"{found.outstanding:,} of {found.judged:,} pictures stand out; of as many pictures the model never saw, "
-            f"about {STANDS_OUT * found.judged:,.0f} would by chance."
+            f"{often} would by chance."
         )
 
     @property

@@ -55,10 +55,30 @@ def blocks(found: Digest, title: str, target: Target, pictures: dict[int, np.nda
         Box(found.answer, found.sentences),
         Bullets(LIMITS),
     ]
+    laid += _collection(found)
     for scores in found.methods.values():
         if scores.count:
             laid += _method(scores, found.sample[scores.key], pictures)
     return [*laid, *_failures(found)]
+
+
+def _collection(found: Digest) -> list[Block]:
+    """The set-level test in numbers; its sentence stands in the box."""
+    test = found.set_test
+    if test is None:
+        return []
+    how = "all ways to deal them out" if test.exact else f"{test.divisions:,} random ways to deal them out"
+    rows = (
+        ("different pictures of the audit that were compared", f"{test.suspects:,}"),
+        ("unseen pictures of the reference beside them", f"{test.unseen:,}"),
+        ("difference of mean scores", short(test.difference, 4)),
+        ("the same in standard deviations (Cohen's d)", short(test.effect, 3)),
+        ("how often one of them scores above an unseen one", f"{100 * test.above:.1f} %"),
+        (f"one-sided p, {how}", short(test.p_value, 3)),
+        ("one-sided p, Welch's test", short(test.p_welch, 3)),
+    )
+    by = f", {next(iter(found.methods))}" if len(found.methods) > 1 else ""
+    return [Heading(f"The whole collection{by}", 2), Table(rows, (0.7, 0.3))]
 
 
 def _method(scores: Scores, sample: np.ndarray, pictures: dict[int, np.ndarray]) -> list[Block]:
@@ -91,7 +111,7 @@ def distribution(scores: Scores, sample: np.ndarray) -> Drawn:
         (sample, {"color": INK, "linewidth": 1.8}, "audited"),
     ]
     values = np.concatenate([group for group, _, _ in groups])
-    low, high = np.percentile(values, (0.5, 99.5)) if len(values) else (0.0, 1.0)
+    low, high = np.percentile(values, (2, 98)) if len(values) else (0.0, 1.0)
     edges = np.linspace(low, high if high > low else low + 1, 41)
     for group, style, label in groups:
         if len(group):
@@ -134,7 +154,7 @@ def _failures(found: Digest) -> list[Block]:
     kinds = tuple((f"{count:,}", sentence) for sentence, count in found.kinds.most_common(FAILURES))
     return [
         Heading("Failures", 2),
-        Text(f"{bad:,} pictures have no score or not all of them; {unreadable:,} could not be used at all."),
+        Text(f"Without a score, or not with all of them: {bad:,}. Of these, {unreadable:,} could not be used at all."),
         Table(kinds, (0.14, 0.86), ("pictures", "why")),
         Heading("The first of them", 3),
         Table(tuple(found.errors[:FAILURES]), (0.4, 0.6), ("picture", "why")),

@@ -54,7 +54,7 @@ class Tally:
 
     done: pictures of this run. before: pictures found done. total: of all shards' pictures those that are this one's,
     None where that is not known. seconds: since the first picture was asked for. busy, waited: seconds in which
-    the networks worked, and in which they waited for pictures.
+    the networks worked, and in which they waited for pictures. actors: that have finished a part, on a cluster.
     """
 
     done: int
@@ -63,6 +63,7 @@ class Tally:
     seconds: float
     busy: float
     waited: float
+    actors: int = 1
 
     @property
     def rate(self) -> float:
@@ -103,14 +104,8 @@ def audit(
     with another audit, OSError for storage that fails, torch.OutOfMemoryError.
     """
     options = options or Options()
-    if source.holds(folder):
-        raise ValueError(f"{folder} lies among the pictures; choose a folder outside them for the table.")
-    batch = options.batch or BATCH.get(target.device.type, 16)
-    manifest(target, source, plans, options, batch, reference).agree(folder)
-    parts = Parts(folder, schema(plans, options.spectra), options.part)
-    mine = _mine(options.shard)
-    if options.retry:
-        parts.drop_unreadable(mine)
+    parts, batch = begun(target, source, plans, folder, options, reference)
+    mine = mine_of(options.shard)
     done, count = parts.done(), source.count()
 
     def wanted(place: int) -> bool:
@@ -119,11 +114,30 @@ def audit(
 
     scorer = Scorer(target, plans, options.seed, reference, options.spectra)
     form = Form(target.picture_shape, options.how)
-    total = None if count is None else _places(range(-(-count // options.part)), options.part, count, mine)
-    before = _places(done, options.part, count, mine)
+    total = None if count is None else places(range(-(-count // options.part)), options.part, count, mine)
+    before = places(done, options.part, count, mine)
     workers = _workers(target) if options.workers is None else options.workers
     with Ahead(source.items(wanted), form, 2 * batch, workers) as pictures:
         return _work(pictures, scorer, parts, batch, Tally(0, before, total, 0.0, 0.0, 0.0), report)
+
+
+def begun(
+    target: Target,
+    source: Source,
+    plans: Sequence[Plan],
+    folder: Path,
+    options: Options,
+    reference: Reference | None,
+) -> tuple[Parts, int]:
+    """The folder's table, fit to go on with, and how many pictures are asked about together. Raises ValueError."""
+    if source.holds(folder):
+        raise ValueError(f"{folder} lies among the pictures; choose a folder outside them for the table.")
+    batch = options.batch or BATCH.get(target.device.type, 16)
+    manifest(target, source, plans, options, batch, reference).agree(folder)
+    parts = Parts(folder, schema(plans, options.spectra), options.part)
+    if options.retry:
+        parts.drop_unreadable(mine_of(options.shard))
+    return parts, batch
 
 
 def _work(
@@ -138,7 +152,7 @@ def _work(
 
     for part, group in groupby(pictures, key=lambda ready: ready.place // parts.size):
         rows: list[dict[str, Any]] = []
-        for together in _batches(group, batch):
+        for together in batches(group, batch):
             rows += scorer.rows(together)
             tally = now(tally.done + len(together))
             report(tally)
@@ -178,20 +192,21 @@ def manifest(
     )
 
 
-def _mine(shard: tuple[int, int]) -> Callable[[int], bool]:
+def mine_of(shard: tuple[int, int]) -> Callable[[int], bool]:
+    """Whether a part belongs to a shard. Raises ValueError for a shard that cannot be."""
     place, of = shard
     if not 1 <= place <= of:
         raise ValueError(f"There is no shard {place} of {of}; write i/n with i from 1 to n.")
     return lambda part: part % of == place - 1
 
 
-def _places(parts: Sequence[int] | set[int], size: int, count: int | None, mine: Callable[[int], bool]) -> int:
+def places(parts: Sequence[int] | set[int], size: int, count: int | None, mine: Callable[[int], bool]) -> int:
     """How many pictures the given parts of this shard hold."""
     ends = [(part + 1) * size if count is None else min((part + 1) * size, count) for part in parts if mine(part)]
     return sum(ends) - sum(part * size for part in parts if mine(part))
 
 
-def _batches(pictures: Iterable[Ready], size: int) -> Iterator[list[Ready]]:
+def batches(pictures: Iterable[Ready], size: int) -> Iterator[list[Ready]]:
     """Pictures in lists of `size`, unreadable ones counting like any other: batches depend on places alone."""
     batch: list[Ready] = []
     for ready in pictures:

@@ -54,6 +54,16 @@ class Columns:
     caption: str | None = None
 
 
+@dataclass(frozen=True)
+class Start:
+    """Where a stretch of pictures begins: the place of its first one, the name of the file that holds it, and its
+    number in that file."""
+
+    place: int
+    file: str = ""
+    inside: int = 0
+
+
 Reader = Callable[[], tuple[bytes | None, str | None, str]]
 """Gives (data, caption, error) of one picture; called only for places that are wanted."""
 
@@ -89,23 +99,24 @@ class Source:
         object.__setattr__(self, "system", system)
         object.__setattr__(self, "root", root)
 
-    def files(self) -> Iterator[Found]:
-        """The files that hold pictures, in the order of their names."""
+    def files(self, first: str = "") -> Iterator[Found]:
+        """The files that hold pictures, in the order of their names, from the one named `first` on."""
         if not self.system.isdir(self.root):
             name = self.root.rstrip("/").rpartition("/")[2]
             yield Found(name, self.root, self.system.size(self.root) or -1)
             return
         walk = _walk_local if _is_local(self.system) else self._walk
-        yield from walk(self.root.rstrip("/"), "")
+        yield from walk(self.root.rstrip("/"), "", first)
 
-    def _walk(self, folder: str, prefix: str) -> Iterator[Found]:
+    def _walk(self, folder: str, prefix: str, first: str) -> Iterator[Found]:
+        head, _, rest = first.partition("/")
         entries = {entry["name"].rstrip("/").rpartition("/")[2]: entry for entry in self.system.ls(folder, detail=True)}
         for name in sorted(entries):
             entry = entries[name]
-            if name.startswith(".") or not name:
+            if name.startswith(".") or not name or name < head:
                 continue
             if entry["type"] == "directory":
-                yield from self._walk(entry["name"].rstrip("/"), f"{prefix}{name}/")
+                yield from self._walk(entry["name"].rstrip("/"), f"{prefix}{name}/", rest if name == head else "")
             elif _holds_pictures(name):
                 yield Found(prefix + name, entry["name"], entry.get("size") or -1)
 
@@ -133,20 +144,46 @@ class Source:
             total += 1 if kind == "picture" else sum(1 for _ in containers.pictures(kind, self, found))
         return total
 
-    def items(self, wanted: Callable[[int], bool] = lambda place: True) -> Iterator[Item]:
+    def starts(self, size: int) -> tuple[list[Start], int]:
+        """The first picture of every `size` ones, and how many pictures there are; no picture is read.
+
+        A remote archive is walked through for it.
+        """
+        from mia_viz.audit import containers
+
+        found_starts: list[Start] = []
+        place = 0
+        for found in self.files():
+            kind = kind_of(found.name)
+            number = 1 if kind == "picture" else sum(1 for _ in containers.pictures(kind, self, found))
+            first = -(-place // size) * size
+            found_starts += [Start(at, found.name, at - place) for at in range(first, place + number, size)]
+            place += number
+        return found_starts, place
+
+    def items(
+        self,
+        wanted: Callable[[int], bool] = lambda place: True,
+        start: Start | None = None,
+        stop: int | None = None,
+    ) -> Iterator[Item]:
         """The pictures whose place is wanted, in order; the bytes of others are not read.
 
+        start: of these, the first one; files before it are passed over. stop: the place after the last one.
         Raises OSError when an archive's storage fails in the middle, since places after it would be wrong; a damaged
         archive is an item with an error.
         """
         from mia_viz.audit import containers
 
-        place = 0
-        for found in self.files():
+        start = start or Start(0)
+        place = start.place - start.inside
+        for found in self.files(start.file):
             kind = kind_of(found.name)
             alone = [(found.name, self._reader(found))]
             for name, read in alone if kind == "picture" else containers.pictures(kind, self, found):
-                if wanted(place):
+                if stop is not None and place >= stop:
+                    return
+                if place >= start.place and wanted(place):
                     data, caption, error = read()
                     yield self._item(place, name, data, caption, error)
                 place += 1
@@ -206,16 +243,17 @@ def _is_local(system: Any) -> bool:
     return "file" in ([system.protocol] if isinstance(system.protocol, str) else system.protocol)
 
 
-def _walk_local(folder: str, prefix: str) -> Iterator[Found]:
+def _walk_local(folder: str, prefix: str, first: str) -> Iterator[Found]:
     """Like Source._walk, holding nothing but the names of one folder; folders behind links are not entered."""
     with os.scandir(folder) as entries:
         names = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    head, _, rest = first.partition("/")
     for name, is_folder in names:
         path = f"{folder}/{name}"
-        if name.startswith("."):
+        if name.startswith(".") or name < head:
             continue
         if is_folder:
-            yield from _walk_local(path, f"{prefix}{name}/")
+            yield from _walk_local(path, f"{prefix}{name}/", rest if name == head else "")
         elif _holds_pictures(name) and not os.path.isdir(path):
             yield Found(prefix + name, path, _size(path))
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,14 +74,21 @@ class Parts:
         return {int(match[1]) for match in found if match}
 
     def write(self, part: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write a part, all or nothing; leavings of runs that were killed at it are removed."""
+        """Write a part, all or nothing; leavings of runs that were killed at it are removed.
+
+        Two writers of one part (on a cluster one that was given up may still be alive) write the same, so it does not
+        matter which of them is first.
+        """
         file = self.file(part)
-        partial = file.with_name(f"{file.name}.{os.getpid()}.partial")
+        partial = file.with_name(f"{file.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
         with partial.open("wb") as opened:
             pq.write_table(pa.Table.from_pylist(list(rows), self.columns), opened, compression="zstd")
             opened.flush()
             os.fsync(opened.fileno())
-        os.replace(partial, file)
+        with suppress(FileNotFoundError):  # the other writer has finished, and removed ours
+            os.replace(partial, file)
+        if not file.exists():
+            raise FileNotFoundError(f"{file} was not written.")
         for left in self.folder.glob(f"{file.name}.*.partial"):
             left.unlink(missing_ok=True)
 

@@ -6,9 +6,11 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mia_viz.commands.audit_paper import add_plan, assumptions_of, render
 from mia_viz.commands.captions import NONE, add_captions, read_captions, refuse_unless_taken
 from mia_viz.commands.common import add_attacks, add_target, choose, target_of, whole_number
 
@@ -26,11 +28,10 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("audit", help="score very many pictures, resumable", description=__doc__)
     parser.add_argument(
         "--images",
-        required=True,
         metavar="SOURCE",
         help="folder, zip, tar (WebDataset) or Parquet, here or at an address such as s3://bucket/folder",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the table and the summary page")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="for the table and the summary page")
     add_target(parser)
     add_attacks(parser, DEFAULT_ATTACKS)
     parser.add_argument("--prepare", choices=("exact", "crop", "fit"), default="exact", help="default: %(default)s")
@@ -40,6 +41,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--image-column", metavar="NAME", help="of Parquet files (default: image, or the only one)")
     parser.add_argument("--caption-column", metavar="NAME", help="of Parquet files (default: caption, text or prompt)")
     _add_how(parser)
+    _add_engine(parser)
+    add_plan(parser)
     parser.set_defaults(run=run)
 
 
@@ -55,6 +58,17 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--thumbnails", action="store_true", help="show pictures on the summary page")
 
 
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("on a cluster (needs Ray: requirements-ray.txt)")
+    group.add_argument("--engine", choices=("local", "ray"), default="local", help="default: %(default)s")
+    group.add_argument(
+        "--ray-address", metavar="ADDRESS", help="of a running cluster, or auto (default: one on this machine)"
+    )
+    group.add_argument(
+        "--actors", type=whole_number(1), metavar="N", help="models at work at once (default: as many as fit)"
+    )
+
+
 def shard(text: str) -> tuple[int, int]:
     """(2, 8) from "2/8"."""
     try:
@@ -67,16 +81,35 @@ def shard(text: str) -> tuple[int, int]:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    if arguments.plan is not None:
+        return on_paper(arguments)
+    missing = [flag for flag, given in (("--images", arguments.images), ("--out", arguments.out)) if given is None]
+    if missing:
+        raise ValueError(f"An audit needs {' and '.join(missing)}.")
     if arguments.out.exists() and not arguments.out.is_dir():
         raise ValueError(f"{arguments.out} is a file; --out needs a folder.")
-    target = target_of(arguments)
+    if arguments.engine == "local":
+        if arguments.ray_address or arguments.actors:
+            raise ValueError("--ray-address and --actors need --engine ray.")
+        from mia_viz.audit.run import audit
+
+        return audited(arguments, target_of(arguments), audit)
+    from mia_viz.audit import cluster
+
+    opener = cluster.opener_of(arguments.target, arguments.precision, arguments.lora, arguments.guidance)
+    with cluster.connected(arguments.ray_address, arguments.device) as machines:
+        work = partial(cluster.audit, opener, machines, actors=arguments.actors)
+        audited(arguments, cluster.planned(opener, machines), work)
+
+
+def audited(arguments: argparse.Namespace, target: Target, work: Callable[..., Tally]) -> None:
+    """Run an audit of the flags with an engine (`mia_viz.audit.run.audit` or its like), and say what came of it."""
+    from mia_viz.audit.run import Options
+    from mia_viz.commands.score import known_pictures
+
     source = source_of(arguments, target)
     told = [""] if arguments.captions == NONE else ["one"]  # whether each has one shows only picture by picture
     choice = choose(arguments.attack, arguments.set, arguments.filter, target, told)
-
-    from mia_viz.audit.run import Options, audit
-    from mia_viz.commands.score import known_pictures
-
     known = known_pictures(argparse.Namespace(**vars(arguments), noise_key="content"), target)
     options = Options(
         arguments.prepare,
@@ -88,11 +121,22 @@ def run(arguments: argparse.Namespace) -> None:
         not arguments.no_spectra,
         arguments.retry,
     )
-    end = audit(target, source, choice.plans, arguments.out, options, known.reference, progress())
+    end = work(target, source, choice.plans, arguments.out, options, known.reference, progress())
     lines = [*choice.skipped, *finished(end)]
     if known.reference is None:
         lines.append(f"No p-values: {known.reason}.")
     print("\n".join([*lines, *summarised(arguments, source, target, choice.plans, known.reference)]))
+
+
+def on_paper(arguments: argparse.Namespace) -> None:
+    """What an audit of --plan pictures would take; no model is asked and nothing is written."""
+    from mia_viz.audit import paper
+
+    plans = paper.plans_of(arguments.attack, arguments.set, arguments.filter)
+    assumed = assumptions_of(arguments)
+    passes = 1 if arguments.guidance == 1 else 2
+    found = paper.estimate(arguments.plan, plans, assumed, passes, not arguments.no_spectra)
+    print(render(found, plans, assumed))
 
 
 def source_of(arguments: argparse.Namespace, target: Target) -> Source:
@@ -159,4 +203,5 @@ def finished(tally: Tally) -> list[str]:
         f"{tally.done:,} pictures in {duration(tally.seconds)}, {tally.rate:.3g} per second.{before}",
         f"The network was busy {100 * tally.busy_share:.0f} % of the time and waited for pictures "
         f"{100 * tally.waited_share:.0f} %.",
+        *([f"{tally.actors} models took part; shares of time are means over them."] if tally.actors > 1 else []),
     ]

@@ -123,6 +123,9 @@ def test_the_page_is_whole_and_safe(audited, known, make_wavy):
     assert "It is &lt;broken&gt;." in page
     assert not re.search(r'(?:src|href)="(?!data:)', page)
     assert "<script" not in page
+    assert "The whole collection, all methods together" in page
+    assert f"{100 * found.set_test.above:.1f} %" in page
+    assert "Without a score, or not with all of them: 6. Of these, 6 could not be used at all." in page
     assert page.count("<img") == 3  # one distribution per method, no picture of anybody
     stored = json.loads((folder / "summary.json").read_text())
     assert stored["answer"] == found.answer
@@ -132,3 +135,11 @@ def test_the_page_is_whole_and_safe(audited, known, make_wavy):
 def test_an_empty_audit_is_one_sentence(tmp_path, make_wavy):
     with pytest.raises(ValueError, match="no picture"):
         digest(tmp_path, PLANS, None, make_wavy())
+
+
+def test_what_chance_alone_would_do_is_never_nothing():
+    found = digest_module.Digest()
+    found.methods["loss"] = digest_module.Scores("loss", "Loss", np.empty(0), np.empty(0), 40, 40, 38)
+    assert "fewer than one would by chance" in found.answer
+    found.methods["loss"].judged = 400
+    assert "about 4 would by chance" in found.answer

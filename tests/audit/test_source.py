@@ -155,3 +155,45 @@ def test_a_storage_failure_inside_an_archive_is_not_taken_for_damage(tmp_path, m
 
 def test_suffixes_are_those_of_the_other_commands(folder):
     assert all(item.id.endswith(SUFFIXES) for item in Source(str(folder)).items())
+
+
+def test_a_stretch_can_be_read_from_its_start(folder, make_container, pngs):
+    """A folder with a folder and three containers in it; every stretch is what the whole walk has there."""
+    for i, kind in enumerate(("zip", "tar", "Parquet")):
+        (folder / f"b{i}").mkdir()
+        make_container(kind, folder / f"b{i}", pngs[: 5 + i])
+    source = Source(str(folder), told=True)
+    whole = list(source.items())
+    for size in (1, 5, 7, 100):
+        starts, count = source.starts(size)
+        assert count == len(whole) == source.count()
+        assert [start.place for start in starts] == list(range(0, count, size))
+        for start in starts:
+            some = list(source.items(start=start, stop=start.place + size))
+            expected = whole[start.place : start.place + size]
+            assert [vars(item) for item in some] == [vars(item) for item in expected]
+
+
+def test_a_stretch_of_a_remote_folder(folder):
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    memory.put(str(folder), "/stretch", recursive=True)
+    source = Source("memory://stretch")
+    whole = [item.id for item in source.items()]
+    starts, _ = source.starts(5)
+    found = [item.id for start in starts for item in source.items(start=start, stop=start.place + 5)]
+    assert found == whole
+    assert len(whole) == 12
+    memory.rm("/stretch", recursive=True)
+
+
+def test_files_before_a_start_are_not_looked_at(folder, monkeypatch):
+    from mia_viz.audit import source as module
+
+    looked = []
+    size = module._size
+    monkeypatch.setattr(module, "_size", lambda path: looked.append(path) or size(path))
+    names = [found.name for found in Source(str(folder)).files("more/0009.png")]
+    assert names == ["more/0009.png", "more/0010.png", "more/0011.png"]
+    assert len(looked) == 3
