@@ -1,8 +1,9 @@
 """The app in other languages: one catalogue per language of whole sentences, put in place by the browser.
 
 The page is written in English; static/language.js replaces its sentences by those of words/LANGUAGE.json, where #
-stands for any number, {a} for any words and <>...</> for what is set off in a sentence. A language is added with its
-file.
+stands for any number, {a} for any words, which are looked up in their turn, {A} for words that stay as they are and
+<>...</> for what is set off in a sentence. Sentences that stand together may be entries of their own. A language is
+added with its file; `python -m tests.ui.words LANGUAGE` walks through the app and prints what the file lacks.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ WORDS = Path(__file__).parent / "words"
 SCRIPT = Path(__file__).parent / "static" / "language.js"
 NAMES = {"en": "English", "de": "Deutsch"}
 """What every language calls itself."""
+SCOPE = "The report and the command line are in English."
 CSS = """
 @media (min-width: 641px) { #language { margin-bottom: -44px; z-index: 2; } }
 .mv-language { display: flex; gap: 2px; justify-content: flex-end; }
@@ -43,13 +45,13 @@ def catalogue(language: str) -> dict[str, str]:
 def build() -> gr.HTML:
     """Lay out the switch between languages and let it work."""
     buttons = "".join(
-        f'<button type="button" lang="{name}" aria-pressed="{str(name == "en").lower()}">'
+        f'<button type="button" lang="{name}" translate="no" aria-pressed="{str(name == "en").lower()}">'
         f"{escape(NAMES.get(name, name))}</button>"
         for name in languages()
     )
     switch = gr.HTML(
         "{}",
-        html_template=f'<div class="mv-language" role="group" translate="no" aria-label="Language">{buttons}</div>',
+        html_template=f'<div class="mv-language" role="group" aria-label="Language" title="{SCOPE}">{buttons}</div>',
         css_template=CSS,
         js_on_load=SCRIPT.read_text(encoding="utf-8"),
         apply_default_css=False,

@@ -77,7 +77,7 @@ def values(volume: Volume | None, how: str, target: str) -> list:
 
 
 def wire(scan: Scan, how: gr.Radio, target: gr.Radio) -> None:
-    """Another slice on `select`, what the model will see on `release`, and again when the preparation changes."""
+    """Another slice on `select`, what the model will see on `release`, and again when model or preparation change."""
     scan.viewer.select(_slice, scan.volume, scan.viewer, **QUIET)
     given = [scan.volume, how, target]
     scan.viewer.release(_rest, given, [scan.view, scan.preview], **QUIET)

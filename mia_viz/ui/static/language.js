@@ -16,6 +16,7 @@ const SENTENCE = /[^]+?[.!?](?:<\/>|["”)])*(?=\s|$)|[^]+$/g;
 const KEPT = 'mia-viz-language', MOST = 20000;
 
 const nodes = new WeakMap(), attributes = new WeakMap(), found = new Map(), spoken = new Set(), origins = new Map();
+const kinds = new Map();
 const missing = new Set();
 let language = 'en', exact = new Map(), patterns = [], marks = {',': ',', '.': '.'};
 
@@ -56,6 +57,12 @@ function written(text, numbers) { // the numbers in their order; #2 is the secon
   });
 }
 
+function fitting(text) { // the forms of a text's kind: what differs in its numbers only is not tried against all of them again
+  const kind = text.replace(NUMBER, '#');
+  if (!kinds.has(kind)) kinds.set(kind, patterns.filter(([form]) => form.test(text)));
+  return kinds.get(kind);
+}
+
 function whole(text) { // {text, gaps} of an entry, or null
   if (spoken.has(text)) return {text, gaps: []};
   const direct = exact.get(text);
@@ -66,7 +73,7 @@ function whole(text) { // {text, gaps} of an entry, or null
   const [, open, inner, close] = /^(<>)?([^<>]*?)([.:]?(?:<\/>)?)$/.exec(text) || []; // a title that is set off or ends in a full stop
   if (inner && inner !== text && !open === !close?.endsWith('>') && exact.has(inner)) return {text: (open || '') + exact.get(inner) + close, gaps: []};
   let best = null;
-  for (const [form, order, target] of patterns) {
+  for (const [form, order, target] of fitting(text)) {
     const match = form.exec(text);
     if (!match) continue;
     const words = {}, digits = [], gaps = [];
@@ -119,7 +126,7 @@ function answer(text) { // {text, gaps}: the text in the language in use, and wh
   if (language === 'en') return {text, gaps: []};
   if (!WORDS.test(source)) return {text: figures(text), gaps: []};
   if (!found.has(source)) {
-    if (found.size > MOST) { found.clear(); spoken.clear(); origins.clear(); }
+    if (found.size > MOST) { [found, spoken, origins, kinds].forEach(kept => kept.clear()); }
     const entry = whole(source) || piecewise(source);
     found.set(source, entry);
     if (!entry.gaps.length && entry.text !== source) remember(entry.text, source);
@@ -255,7 +262,7 @@ const observer = new MutationObserver(records => {
 function speak(wanted) {
   language = wanted;
   document.documentElement.lang = wanted;
-  found.clear(); spoken.clear(); missing.clear();
+  [found, spoken, kinds, missing].forEach(kept => kept.clear());
   for (const button of element.querySelectorAll('button')) button.setAttribute('aria-pressed', String(button.lang === wanted));
   unmark(document.body);
   turnTree(document.body);
