@@ -134,7 +134,7 @@ def _inside(path: Path, below: Path) -> bool:
 def _companions(path: Path) -> Iterator[Path]:
     """What is opened along with a model: its description beside it, and the folder that its manifest shares with."""
     if path.is_file():
-        beside = (path.with_suffix(""), path.with_name("flagfile.txt"))
+        beside = (path.with_suffix(""), path.with_suffix(".json"), path.with_name("flagfile.txt"))
         yield from (part for part in beside if part != path and (part.exists() or part.is_symlink()))
         return
     manifest = path / "manifest.json"

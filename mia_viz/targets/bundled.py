@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -155,7 +156,7 @@ def open_target(
     where: str, device: str = "cpu", precision: str = "auto", lora: str | None = None, guidance: float = 1.0
 ) -> Target:
     """Open a bundled name, a diffusers folder, a single-file safetensors checkpoint, a research checkpoint (.pt of the
-    SecMI/PIA/FreMIA layout) or a hub's model ("owner/name").
+    SecMI/PIA/FreMIA layout or of guided-diffusion's), a MONAI network (folder or file) or a hub's model ("owner/name").
 
     precision: "auto" is float32, except on a CUDA device for latent models that were saved in half precision.
     lora: a safetensors file of LoRA weights to put on top; guidance: of models that take captions or classes, 1 for
@@ -167,6 +168,8 @@ def open_target(
     path = Path(where)
     if path.is_dir():
         return _open_folder(path, path.resolve().name, device, precision, lora, guidance)
+    if path.is_file() and (opened := _opener_of_state_dicts(path)) is not None:
+        return opened(path, device, _pixel_precision(precision, lora, guidance))
     if path.is_file() and path.suffix.lower() == ".safetensors":
         from mia_viz.targets.latent_sources import open_single_file
 
@@ -176,7 +179,21 @@ def open_target(
     return _open_checkpoint(path, device, _pixel_precision(precision, lora, guidance))
 
 
+def _opener_of_state_dicts(path: Path) -> Callable[[Path, str, str], Target] | None:
+    """What opens a single file of named tensors, by the names in it; None for other files."""
+    from mia_viz.targets.guided import is_guided, open_guided
+    from mia_viz.targets.monai import is_monai_file, open_monai
+
+    if is_guided(path):
+        return open_guided
+    return open_monai if is_monai_file(path) else None
+
+
 def _open_folder(folder: Path, name: str, device: str, precision: str, lora: str | None, guidance: float) -> Target:
+    from mia_viz.targets.monai import is_monai_folder, open_monai
+
+    if is_monai_folder(folder):
+        return open_monai(folder, device, _pixel_precision(precision, lora, guidance))
     if _pipeline(folder) in PIXEL_PIPELINES:
         from mia_viz.targets.pixel import open_folder
 
@@ -227,8 +244,8 @@ def _open_checkpoint(path: Path, device: str, precision: str) -> PixelTarget:
 
     if not is_research_checkpoint(path):
         raise TargetError(
-            "A model is a diffusers folder, a safetensors file, a hub's model (owner/name) or a checkpoint of the "
-            "published research layout; other pickle files are never opened."
+            "A model is a diffusers folder, a safetensors file, a hub's model (owner/name), a MONAI network or a "
+            "checkpoint of a published research layout; other pickle files are never opened."
         )
     try:
         found = load_research_checkpoint(path)

@@ -84,22 +84,26 @@ class Flags:
 
 def is_research_checkpoint(path: Path | str) -> bool:
     """Whether a file looks like this layout, by suffix and names inside. Unpickles nothing, never raises."""
-    path = Path(path)
+    return TABLE.encode() in pickled_start(Path(path))
+
+
+def pickled_start(path: Path) -> bytes:
+    """The first SNIFFED_BYTES of the pickle in a torch file, empty for other files. Unpickles nothing, never raises."""
     try:
         if path.suffix.lower() not in SUFFIXES or not path.is_file():
-            return False
+            return b""
         if not zipfile.is_zipfile(path):
             with path.open("rb") as file:
                 start = file.read(SNIFFED_BYTES)
-            return start.startswith(OLD_TORCH_MAGIC) and TABLE.encode() in start
+            return start if start.startswith(OLD_TORCH_MAGIC) else b""
         with zipfile.ZipFile(path) as archive:
             indices = [name for name in archive.namelist() if name.endswith("/data.pkl")]
             if len(indices) != 1:
-                return False
+                return b""
             with archive.open(indices[0]) as file:
-                return TABLE.encode() in file.read(SNIFFED_BYTES)
+                return file.read(SNIFFED_BYTES)
     except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error):
-        return False
+        return b""
 
 
 def load_research_checkpoint(path: Path | str, flagfile: Path | str | None = None) -> ResearchCheckpoint:

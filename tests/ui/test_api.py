@@ -11,6 +11,7 @@ from mia_viz import engine
 from mia_viz.probe import Progress
 from mia_viz.targets import bundled
 from mia_viz.ui import pick
+from tests.test_docs import code_of
 
 pytestmark = pytest.mark.ui
 
@@ -37,6 +38,15 @@ def test_the_answer_is_the_engines(client):
     np.testing.assert_allclose(found["p_value"], expected.verdict.p_value)
     np.testing.assert_allclose(found["likelihood_ratio"], expected.strength.lr, rtol=1e-6)
     np.testing.assert_allclose([m["score"] for m in found["methods"]], [f.score for f in case.findings], rtol=1e-5)
+
+
+def test_the_example_of_the_docs_runs(url, capsys):
+    example = next(piece for piece in code_of("python.md") if "gradio_client" in piece)
+    place = bundled.population("brain").path(112)
+    exec(example.replace("http://127.0.0.1:7860", url).replace("mine.png", str(place)), {})
+    printed = capsys.readouterr().out
+    assert str(bundled.bundled_names()) in printed
+    assert "The model" in printed
 
 
 def test_a_wrong_question_gets_a_sentence(client, tmp_path):
