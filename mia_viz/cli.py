@@ -23,14 +23,16 @@ from mia_viz.commands import (
     reference,
     report,
     score,
+    serve,
     sets,
     targets,
     train,
+    users,
     verify,
 )
 
 USAGE, INTERRUPTED, CLOSED_PIPE = 2, 130, 141
-COMMANDS = (score, report, verify, sets, audit, attacks, targets, data, train, reference, evaluate, bench)
+COMMANDS = (score, report, verify, sets, audit, attacks, targets, data, train, reference, evaluate, bench, serve, users)
 
 
 class UsageError(ValueError):

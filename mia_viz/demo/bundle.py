@@ -107,7 +107,7 @@ def store_opening(family: str) -> Path:
 
     target = f"{family}-a"
     picked = pick_bundled(family, bundled.population(family).indices("A", "shown")[0])
-    case = engine.examine_bundled(
+    case = engine.examine_named(
         target,
         picked.prepared,
         picked.name,

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -30,6 +28,7 @@ from torch.nn import functional
 from mia_viz.demo.images import Images
 from mia_viz.demo.recipe import Recipe
 from mia_viz.diffusion import Schedule, noised
+from mia_viz.whole import whole_file, whole_folder
 
 WATCHED_TIMESTEPS = (50, 100, 150, 200, 300)
 AUC_TIMESTEP = 150
@@ -125,9 +124,8 @@ class Training:
             "step": self.step,
             "log": self.log,
         }
-        partial = self.state_file.with_suffix(".partial")
-        torch.save(state, partial)
-        os.replace(partial, self.state_file)
+        with whole_file(self.state_file) as partial:
+            torch.save(state, partial)
 
     def resume(self) -> bool:
         """Go on from the state in `out`, if there is one. Raises ValueError when it belongs to another recipe."""
@@ -193,21 +191,18 @@ class Training:
 
     def export(self, name: str) -> Path:
         """Write the averaged network as a half-precision DDPMPipeline folder with its manifest."""
-        final, partial = self.out / name, self.out / f"{name}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
         with self.averaged():
             weights = {key: value.clone() for key, value in self.unet.state_dict().items()}
         half = type(self.unet).from_config(self.unet.config)
         half.load_state_dict(weights)
-        self.pipeline(half.half()).save_pretrained(partial, safe_serialization=True)
-        (partial / "manifest.json").write_text(json.dumps(self.manifest(), indent=1) + "\n")
-        with open(partial / "losses.csv", "w", newline="") as file:
-            rows = csv.DictWriter(file, self.log[0].keys() if self.log else ["epoch"])
-            rows.writeheader()
-            rows.writerows(self.log)
-        shutil.rmtree(final, ignore_errors=True)
-        os.replace(partial, final)
-        return final
+        with whole_folder(self.out / name) as partial:
+            self.pipeline(half.half()).save_pretrained(partial, safe_serialization=True)
+            (partial / "manifest.json").write_text(json.dumps(self.manifest(), indent=1) + "\n")
+            with open(partial / "losses.csv", "w", newline="") as file:
+                rows = csv.DictWriter(file, self.log[0].keys() if self.log else ["epoch"])
+                rows.writeheader()
+                rows.writerows(self.log)
+        return self.out / name
 
     def manifest(self) -> dict:
         """What the target was trained on and how: recipe, epoch reached, member names with SHA-256, last losses."""

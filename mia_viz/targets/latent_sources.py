@@ -18,6 +18,7 @@ from torch import nn
 
 from mia_viz.targets.bundled import PIXEL_PIPELINES
 from mia_viz.targets.errors import TargetError
+from mia_viz.targets.header import check_header
 from mia_viz.targets.latent import LatentTarget
 from mia_viz.targets.latent_open import PRECISIONS, UNREAD, check_listed, quiet
 from mia_viz.targets.latent_parts import FLUX, SD, SD3, XL, Parts, assemble, layout_of
@@ -137,6 +138,7 @@ def single_file_extras(kind: str) -> dict[str, object]:
 
 def describe(file: Path) -> tuple[str, str]:
     """(pipeline class, folder or hub id of the description). Raises TargetError for files that hold no whole model."""
+    check_header(file)
     try:
         names = load_file(file)
     except (SafetensorError, OSError, ValueError) as error:

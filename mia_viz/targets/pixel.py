@@ -16,6 +16,7 @@ from diffusers import DDPMScheduler, UNet2DModel
 from torch import Tensor
 
 from mia_viz.diffusion import Schedule
+from mia_viz.targets.header import check_header
 from mia_viz.targets.target import Card, Condition, Target, TargetError, noise_from_prediction
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
@@ -117,7 +118,7 @@ def read_json(file: Path, what: str, most: int = 1_000_000) -> dict:
         raise TargetError(f"The model's {what} is too large to be a configuration file.")
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise TargetError(f"The model's {what} cannot be read: it is not valid JSON.") from error
     if not isinstance(data, dict):
         raise TargetError(f"The model's {what} is not a set of named values.")
@@ -173,6 +174,7 @@ def open_folder(folder: Path, name: str | None = None, device: str = "cpu", prec
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
     if not weights.is_file():
         raise TargetError("The model folder has no weights (unet/diffusion_pytorch_model.safetensors is missing).")
+    check_header(weights)
     scheduler = read_json(folder / "scheduler" / "scheduler_config.json", "noise schedule")
     schedule = read_schedule(scheduler)
     unet = read_unet(folder / "unet", weights, config)

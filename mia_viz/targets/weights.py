@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from mia_viz.targets.errors import TargetError
+from mia_viz.targets.header import check_header
 from mia_viz.targets.pixel import MAX_SIDE, PICKLES, read_json
 
 VARIANTS = ("", "fp16", "bf16")
@@ -88,6 +89,7 @@ def _shards(index: Path, what: str) -> tuple[Path, ...]:
 def stored_dtype(files: Sequence[Path]) -> torch.dtype:
     """The precision most of the weights are stored in: float16, bfloat16, or else float32. Raises TargetError."""
     counts: Counter[str] = Counter()
+    check_header(files[0])
     try:
         with safe_open(files[0], "pt") as file:
             for key in file.keys():  # noqa: SIM118 (it is no dict)
@@ -102,6 +104,8 @@ def read_part(kind: type[nn.Module], folder: Path, what: str, dtype: torch.dtype
     """One part with exactly the weights of its files, in `dtype` (None: as stored). Raises TargetError."""
     config = check_config(read_json(folder / "config.json", f"description of the {what}"), what)
     variant, files = weight_files(folder, what)
+    for file in files:
+        check_header(file)
     dtype = dtype or stored_dtype(files)
     try:
         refuse_larger_than_files(empty(kind, config, folder), files)

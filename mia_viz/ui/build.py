@@ -58,8 +58,9 @@ def build_app() -> gr.Blocks:
         gr.HTML(HEAD)
         with gr.Row(elem_id="learn"):
             tour, _, link = lesson.build(), glossary.build(), links.build(start, first)
-        case, picked, asked = (gr.State(value, time_to_live=3600) for value in (start, first, first))
-        uploaded, screen = gr.State(None, time_to_live=900), gr.State(Screen(OPENING_FAMILY), time_to_live=3600)
+        # Not forgotten one by one, else a report could be about another picture than the page: see housekeeping.
+        case, picked, asked, screen = (gr.State(value) for value in (start, first, first, Screen(OPENING_FAMILY)))
+        uploaded = gr.State(None, time_to_live=900)
         shown = gr.HTML(subject(start), elem_id="subject")
         with gr.Tabs(selected=1, overflow_behavior="wrap", elem_id="steps") as tabs:
             parts, each, onward = [], [], []

@@ -21,20 +21,6 @@ from mia_viz.ui.pick import Picked, gallery_indices
 GUESSES = ("It was trained on this picture", "It was not", "I cannot tell")
 
 
-class Models(gr.Radio):
-    """A radio of models that takes whatever name it is sent; handlers refuse names that there are not.
-
-    When another family is chosen, the browser reports the old value once after the new choices have come, and a plain
-    radio would answer with an error in the log.
-    """
-
-    is_template = True
-
-    def preprocess(self, payload: str | None) -> str | None:
-        """The name as it was sent."""
-        return payload
-
-
 @dataclass(frozen=True)
 class Choose:
     """Components other steps and the app need."""
@@ -141,7 +127,7 @@ def build(start: Case, picked: Picked) -> Choose:
                 cancel = gr.Button("Cancel", elem_id="cancel", interactive=False)
             status_view = gr.HTML(status(), elem_id="status")
             models = target_choices(picked.family)
-            target = Models(models, value=start.target, label="Model under question", elem_id="target")
+            target = gr.Radio(models, value=start.target, label="Model under question", elem_id="target")
             card_view = gr.HTML(card(start.target), elem_id="card")
             how, upload, viewer = file_corner()
     asking = (chosen, field, guess, analyse, cancel, status_view, hero_view)

@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mia_viz import engine
+from mia_viz.serving.visitors import Visitors
 from mia_viz.targets.bundled import ASSETS, bundled_names, family_of
+from mia_viz.ui import log
+from mia_viz.ui.private import private_folder
 
 if TYPE_CHECKING:
     import gradio as gr
+
+    from mia_viz.serving.passwords import Hashed
+    from mia_viz.ui.gate_answer import Rules
+
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+FEW_WAITING, MOST_WAITING = 100, 1000
+"""Requests that may wait at a time where the app is served to others, and where it is not."""
+NOT_HERE = (
+    "python app.py listens on this machine only, but GRADIO_SERVER_NAME names {}; to serve others, use "
+    "python -m mia_viz serve --host, which asks them to sign in."
+)
 
 
 def build() -> gr.Blocks:
     """The whole app, with gradio's telemetry off and its files in a private folder before it is imported.
 
-    Gradio keeps uploads on disk; here they lie in a folder of this run that only its owner can read (mkdtemp: 0700)
-    and that is removed at the end.
+    Gradio keeps uploads on disk; here they lie in a folder of this run (see `mia_viz.ui.private`).
     """
-    if "GRADIO_TEMP_DIR" not in os.environ:
-        os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="mia-viz-")
-        atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
+    private_folder()
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from mia_viz.ui.build import build_app
 
+    log.keep_messages_out()
     return build_app()
 
 
-def launch_options() -> dict:
-    """Keyword arguments for `Blocks.launch`; without a server name gradio listens on 127.0.0.1."""
+def launch_options(users: Mapping[str, Hashed] | None = None) -> dict:
+    """Keyword arguments for `Blocks.launch`; without a server name gradio listens on 127.0.0.1.
+
+    users: who may sign in where the app is served to others; None for one's own use on this machine.
+    """
+    from starlette.middleware import Middleware
+
+    from mia_viz.ui.gate import Gate
     from mia_viz.ui.style import CSS, THEME
 
     return {
@@ -44,9 +61,29 @@ def launch_options() -> dict:
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,
+        "show_error": False,
         "max_file_size": "50mb",
         "allowed_paths": [str(ASSETS)],
+        "app_kwargs": {"middleware": [Middleware(Gate, rules=rules(users))]},
     }
+
+
+def rules(users: Mapping[str, Hashed] | None) -> Rules:
+    """What the gate in front of the app lets through: for oneself, for others who sign in, or as a public Space."""
+    from mia_viz.serving.headers import SPACES
+    from mia_viz.ui.gate_answer import Rules
+
+    visitors, shared = Visitors(private_folder()), (ASSETS.resolve(),)
+    if users is not None:
+        return Rules(visitors, users, one_each=True, shared=shared)
+    if in_space():
+        return Rules(visitors, framed_by=SPACES, one_each=True, shared=shared, embedded=True)
+    return Rules(visitors, hosts=LOOPBACK, shared=shared)
+
+
+def in_space() -> bool:
+    """Whether this is a Hugging Face Space, which is public by nature and listens behind the hub's own proxy."""
+    return bool(os.environ.get("SPACE_ID"))
 
 
 def warm_up() -> None:
@@ -59,13 +96,27 @@ def warm_up() -> None:
         engine.opened(name)
         case, _ = opening_case(family_of(name))
         if engine.finished(case):
-            engine.statement_bundled(case.target, case)
+            engine.statement_named(case.target, case)
 
     threading.Thread(target=work, daemon=True, name="warm-up").start()
 
 
 def launch(app: gr.Blocks) -> None:
     """Serve until interrupted or told to end; either way the private folder is removed."""
+    named = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
+    if named.strip("[]") not in LOOPBACK and not in_space():
+        sys.exit(NOT_HERE.format(named))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     warm_up()
-    app.queue(default_concurrency_limit=8).launch(**launch_options())
+    app.queue(default_concurrency_limit=8, max_size=MOST_WAITING).launch(**launch_options())
+
+
+def serve(app: gr.Blocks, host: str, port: int, users: Mapping[str, Hashed] | None) -> None:
+    """Serve at an address until interrupted or told to end. users: who may sign in; None for this machine only."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    warm_up()
+    options = {**launch_options(users), "server_name": host, "server_port": port, "quiet": True}
+    waiting = MOST_WAITING if users is None else FEW_WAITING
+    app.queue(default_concurrency_limit=8, max_size=waiting).launch(**options, prevent_thread_lock=True)
+    print(f"MIA-Viz listens at {host}, port {port}; stop it with Ctrl+C.", flush=True)
+    app.block_thread()

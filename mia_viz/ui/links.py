@@ -22,7 +22,7 @@ from mia_viz.targets import bundled
 from mia_viz.ui import choose, lesson, pick, quiz, steps
 from mia_viz.ui.lab import static
 from mia_viz.ui.lab_data import presets
-from mia_viz.ui.parts import status
+from mia_viz.ui.parts import model_now, status
 from mia_viz.ui.pick import Picked
 from mia_viz.ui.walk import Screen, Walk, evidence_values
 
@@ -185,7 +185,7 @@ def wire(bench: gr.HTML, walk: Walk, tour: gr.HTML, ten: Quiz) -> None:
     bench.select(opened, walk.screen, every, **QUIET)
     tour.select(lambda screen: _open(View(), (), screen), walk.screen, every, **QUIET)
     for event in (walk.choose.chosen.change, walk.choose.target.change, walk.subject.change):
-        event(lambda *now: _message(state(*now)), shown, bench, **QUIET)
+        event(lambda *now: _message(state(*now)), shown, bench, js=model_now(1), **QUIET)
 
 
 def _message(now: dict, view: View | None = None, wrong: tuple[str, ...] = ()) -> str:

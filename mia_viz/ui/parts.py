@@ -1,10 +1,11 @@
-"""Small pieces of HTML that several steps share."""
+"""Small pieces of HTML and script that several steps share."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from html import escape
+
+from mia_viz.ui import log
 
 
 def progress_bar(share: float, seconds: float) -> str:
@@ -20,6 +21,18 @@ def status(inner: str = "") -> str:
     return f'<div class="mv-status" role="status">{inner}</div>'
 
 
+def model_now(place: int) -> str:
+    """Script for an event that a change of family sets off: sends the model in view as input number `place`.
+
+    Between a radio's new choices and its new value the browser reports the old value, which gradio refuses.
+    """
+    return (
+        "async (...given) => { await new Promise(done => setTimeout(done, 50)); "
+        "const now = document.querySelector('#target input:checked'); "
+        f"if (now) given[{place}] = now.value; return given; }}"
+    )
+
+
 def error_panel(error: ValueError) -> str:
     """A sentence about what went wrong."""
     return f'<div class="mv-status mv-error" role="alert">{escape(str(error))}</div>'
@@ -29,7 +42,7 @@ def failure(error: Exception) -> str:
     """What a visitor reads when a job fails: our own sentence where there is one; the rest goes to the log."""
     if isinstance(error, ValueError):
         return error_panel(error)
-    logging.getLogger(__name__).error("a job failed", exc_info=error)
+    log.failure("a job failed", error)
     return error_panel(ValueError("The model failed on this picture; try another picture or model."))
 
 

@@ -21,7 +21,7 @@ from mia_viz.pictures.prepare import Prepared, prepare
 from mia_viz.pictures.resampling import band_note
 from mia_viz.pictures.volume import FROM_FILE, PRESETS, Plane, Volume, Window, spanning
 from mia_viz.subjects import subject
-from mia_viz.ui.parts import error_panel
+from mia_viz.ui.parts import error_panel, model_now
 
 STATIC = Path(__file__).parent / "static"
 LONGEST = 768
@@ -82,7 +82,7 @@ def wire(scan: Scan, how: gr.Radio, target: gr.Radio) -> None:
     given = [scan.volume, how, target]
     scan.viewer.release(_rest, given, [scan.view, scan.preview], **QUIET)
     for choice in (how, target):
-        choice.change(_again, [scan.view, *given], scan.preview, **QUIET)
+        choice.change(_again, [scan.view, *given], scan.preview, js=model_now(3), **QUIET)
 
 
 def payload(volume: Volume, view: View) -> str:
@@ -225,5 +225,3 @@ def _rest(volume: Volume | None, how: str, target: str, event: gr.EventData) -> 
 
 def _again(view: View, volume: Volume | None, how: str, target: str) -> str:
     return "" if volume is None else preview(volume, view, how, target)
-
-

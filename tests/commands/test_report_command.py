@@ -247,7 +247,7 @@ def test_near_duplicates_among_own_folders(model, own, folders, tmp_path):
 
 def test_bundled_twins_and_the_engine(world, tmp_path, monkeypatch):
     assert main(["reference", "bundled", "toy-a", "toy-b", "--attack", "loss,noise_aggregation,fcre"]) == 0
-    for name in ("reference", "gallery", "opened"):
+    for name in ("reference_bundled", "gallery_bundled", "opened_bundled"):
         getattr(engine, name).cache_clear()
     image = world / "toy" / "pictures" / "0005.png"
     assert main(["report", str(image), "--target", "toy-a", "--out", str(tmp_path / "command")]) == 0
@@ -263,16 +263,16 @@ def test_bundled_twins_and_the_engine(world, tmp_path, monkeypatch):
     picture = load_picture(image)
     prepared = prepare(picture, (16, 16), 1)
     case, twin = (
-        engine.examine_bundled(name, prepared, "a", None, Progress(), lambda c: None) for name in ("toy-a", "toy-b")
+        engine.examine_named(name, prepared, "a", None, Progress(), lambda c: None) for name in ("toy-a", "toy-b")
     )
-    files = engine.report_bundled("toy-a", case, tmp_path / "engine", picture, twin)
+    files = engine.report_named("toy-a", case, tmp_path / "engine", picture, twin)
     assert files == report.Files(*(tmp_path / "engine" / name for name in report.NAMES))
     assert read(tmp_path / "engine")["result_sha256"] == content["result_sha256"]
-    engine.report_bundled("toy-a", case, tmp_path / "alone")
+    engine.report_named("toy-a", case, tmp_path / "alone")
     alone = read(tmp_path / "alone")
     assert "--no-twin" in alone["command"]
     assert "file_sha256" not in alone["picture"]
-    for name in ("reference", "gallery", "opened"):
+    for name in ("reference_bundled", "gallery_bundled", "opened_bundled"):
         getattr(engine, name).cache_clear()
 
 

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Are weaknesses known of the versions in requirements.txt? Asks the PyPA advisory database through pip-audit.
+# Exit code 0: none, or the database cannot be reached from here (which is said); 1: there are some.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+python=.venv/bin/python
+[ -x "$python" ] || python=python3
+tools=$(mktemp -d)
+trap 'rm -rf "$tools"' EXIT
+if ! "$python" -m pip install --quiet --disable-pip-version-check --target "$tools" pip-audit >"$tools/log" 2>&1; then
+  echo "Dependencies were not audited: pip-audit cannot be installed here."
+  exit 0
+fi
+PYTHONPATH="$tools" timeout 300 "$python" -m pip_audit --requirement requirements.txt --disable-pip --no-deps \
+  --format json --progress-spinner off >"$tools/found.json" 2>"$tools/log"
+"$python" - "$tools/found.json" <<'PY'
+import json, sys
+try:
+    found = json.load(open(sys.argv[1]))["dependencies"]
+except (ValueError, LookupError):
+    found = []
+audited = [d for d in found if "skip_reason" not in d]  # a mirror without advisories "skips" everything
+if not audited:
+    print("Dependencies were not audited: the advisory database cannot be reached from here.")
+    sys.exit(0)
+known = [(d["name"], d.get("version", ""), v["id"], ", ".join(v["fix_versions"])) for d in audited for v in d.get("vulns", [])]
+for name, version, number, fixed in known:
+    print(f"{name} {version}: {number}, fixed in {fixed or 'no version yet'}")
+print(f"{len(audited)} of {len(found)} dependencies audited, {len(known)} known weaknesses.")
+sys.exit(1 if known else 0)
+PY

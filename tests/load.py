@@ -1,0 +1,184 @@
+"""Many visitors at once, through the real queue: does everybody get the right answer, and does the app come to rest?
+
+    python -m tests.load --visitors 20 --minutes 5
+
+Starts the app in a process of its own and lets visitors come and go over HTTP as browsers do: of five, two wait for
+their answer, one cancels, one closes the page without a word, one uploads rubbish first. Every answer that arrives is
+compared, to the last byte of its pictures and numbers, with the same analysis made directly in this process. Prints
+what was accepted, answered, cancelled and refused, how long answers took, how soon the app rests when all have gone,
+and its memory after a first wave of as many visitors and at the end; exit code 1 where an answer was wrong, lost or mixed up, work went on for nobody, or
+memory did not return to its level.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.load_visitors import TARGET, Expected, Tally, filled, visitor
+from tests.serving.visit import Visit
+from tests.ui.measure import ROOT, free_port, wait_for_port
+
+PICTURES = 6
+MORE_MEMORY = 0.10
+MOST_WASTED = 1.0
+"""Seconds: a step of the denoiser takes less, and the last messages have to be sent."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__.split("\n")[0])
+    parser.add_argument("--visitors", type=int, default=20)
+    parser.add_argument("--minutes", type=float, default=5.0)
+    arguments = parser.parse_args()
+    return run(arguments.visitors, 60 * arguments.minutes)
+
+
+def run(visitors: int, seconds: float, pictures: int = PICTURES) -> int:
+    """The whole test; prints its figures and returns the exit code."""
+    expected = answers(pictures)
+    first, tally = Tally(), Tally()
+    with app() as (process, url):
+        wave(visitors, 1, url, expected, first)  # everything that is loaded or kept once is there afterwards
+        before = settled(process)
+        begin = time.monotonic()
+        wave(visitors, seconds, url, expected, tally)
+        took = time.monotonic() - begin
+        idle = comes_to_rest(process)
+        wasted = after_cancel(url, process)
+        after = settled(process)
+        tally.wrong += first.wrong
+        alive = process.poll() is None
+    return report(tally, took, before, after, idle, wasted, alive)
+
+
+def answers(count: int) -> dict[int, Expected]:
+    """What the analysis of each picture must show, computed here without the app, with as many threads."""
+    os.environ["MIA_VIZ_THREADS"] = "1"
+    from mia_viz import engine
+    from mia_viz.probe import Progress
+    from mia_viz.ui.pick import gallery_indices, pick_bundled, truth
+    from mia_viz.ui.walk import evidence_values
+
+    found = {}
+    for place in range(count):
+        picked = pick_bundled("brain", gallery_indices("brain")[place])
+        case = engine.examine_named(
+            TARGET, picked.prepared, picked.name, truth(picked.group, TARGET), Progress(), lambda case: None, ""
+        )
+        values = enumerate(evidence_values(case))
+        found[place] = Expected(picked.name, {k: text for k, text in values if isinstance(text, str) and text})
+    return found
+
+
+@contextmanager
+def app() -> Iterator[tuple[subprocess.Popen, str]]:
+    """The app in a process of its own, with one thread for its sums."""
+    port = free_port()
+    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "MIA_VIZ_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        wait_for_port(port, 180)
+        yield process, f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+def wave(visitors: int, seconds: float, url: str, expected: dict[int, Expected], tally: Tally) -> None:
+    """So many visitors who come and go for a while; ends when the last one has gone."""
+    end = time.monotonic() + seconds
+    threads = [threading.Thread(target=visitor, args=(k, url, expected, end, tally)) for k in range(visitors)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def memory(process: subprocess.Popen) -> float:
+    """Resident memory of a process in MiB."""
+    pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def settled(process: subprocess.Popen, patience: float = 120.0) -> float:
+    """Memory once visits are over: the least within a while that covers the grace of closed pages."""
+    from mia_viz.ui.housekeeping import GRACE_SECONDS, ROUND_SECONDS
+
+    end = time.monotonic() + min(patience, GRACE_SECONDS + 2 * ROUND_SECONDS + 5)
+    least = memory(process)
+    while time.monotonic() < end:
+        time.sleep(1)
+        least = min(least, memory(process))
+    return least
+
+
+def processor(process: subprocess.Popen) -> float:
+    """Seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def comes_to_rest(process: subprocess.Popen, patience: float = 60.0) -> float | None:
+    """Seconds after the last visitor has gone until the app computes nothing any more; None when it goes on."""
+    begin = time.monotonic()
+    while time.monotonic() - begin < patience:
+        used = processor(process)
+        time.sleep(0.5)
+        if processor(process) - used < 0.1:
+            return time.monotonic() - begin - 0.5
+    return None
+
+
+def after_cancel(url: str, process: subprocess.Popen) -> float:
+    """Seconds of processor time that the app uses after an analysis in full swing was cancelled, alone with it."""
+    page = Visit(url).open()
+    ask = page.event("analyse", "click")
+    event_id = page.join(ask, filled(page, ask)).json()["event_id"]
+    swings = (m for m in page.messages() if m["msg"] == "process_generating")
+    for _ in range(5):
+        next(swings)
+    used = processor(process)
+    assert page.cancel(ask, event_id).status_code == 200
+    time.sleep(4)
+    page.close()
+    return processor(process) - used
+
+
+def report(
+    tally: Tally, took: float, before: float, after: float, idle: float | None, wasted: float, alive: bool
+) -> int:
+    """Print the figures; 0 when all is as it must be."""
+    counts = tally.counts
+    waits = sorted(tally.waits)
+    print(f"{took:.0f} s; {counts['accepted']} analyses accepted: {counts['answered rightly']} answered rightly,")
+    print(f"  {counts['cancelled']} cancelled, {counts['left']} left by their visitors, "
+          f"{counts['done before it could be cancelled']} done before that; "
+          f"{counts['told that the queue is full']} refused because the queue was full")  # fmt: skip
+    print(f"{counts['rubbish refused']} damaged files refused in a sentence")
+    if waits:
+        print(f"an answer took {statistics.median(waits):.1f} s in the middle, {waits[-1]:.1f} s at most")
+    rest = "never" if idle is None else f"after {idle:.1f} s"
+    print(
+        f"when all had gone the app came to rest {rest}; a cancelled analysis used {wasted:.2f} s more of the processor"
+    )
+    print(f"memory {before:.0f} MiB before, {after:.0f} MiB after ({100 * (after / before - 1):+.1f} %)")
+    for line in tally.wrong[:20]:
+        print(f"WRONG: {line}")
+    accounted = sum(counts[k] for k in ("answered rightly", "cancelled", "left", "done before it could be cancelled"))
+    if accounted != counts["accepted"]:
+        print(f"LOST: {counts['accepted'] - accounted} analyses")
+    rests = idle is not None and wasted < MOST_WASTED and after <= before * (1 + MORE_MEMORY)
+    return 0 if rests and alive and not tally.wrong and accounted == counts["accepted"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
