@@ -20,7 +20,7 @@ from tests.ui.test_walk import serious
 
 
 def stack(side: int = 96, count: int = 5) -> bytes:
-    """A CT of discs that grow from slice to slice, in Hounsfield units from -1000 to about 1000, with its own window."""
+    """A CT of discs that grow from slice to slice, from -1000 to about 1000 Hounsfield units, with its own window."""
     y, x = np.mgrid[:side, :side] - side / 2
     radius = np.hypot(x, y)
     slices = [np.where(radius < 12 + 6 * k, 40 + 3 * radius + 200 * (radius < 5), -1000) for k in range(count)]
