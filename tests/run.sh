@@ -15,4 +15,5 @@ fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 export OMP_NUM_THREADS=1 GRADIO_ANALYTICS_ENABLED=False HF_HUB_OFFLINE=1
-.venv/bin/python -m pytest -q "$@"
+# Two at a time, a file at a time, so that its fixtures (the app among them) are made once.
+.venv/bin/python -m pytest -q -n 2 --dist loadfile "$@"

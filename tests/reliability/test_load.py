@@ -9,7 +9,7 @@ from tests import load
 
 @pytest.mark.ui
 def test_visitors_at_once_get_their_own_right_answers(capsys):
-    code = load.run(5, 20, pictures=2)
+    code = load.run(5, 10, pictures=2, patient=False)
     figures = capsys.readouterr().out
     assert code == 0, figures
     assert "answered rightly" in figures
