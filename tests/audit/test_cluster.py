@@ -99,6 +99,7 @@ def test_an_actor_does_any_part_alone(job, tmp_path):
 
 
 def test_what_stops_the_local_engine_comes_back_as_a_sentence(job):
+    pytest.importorskip("ray", reason="Ray is not installed; python -m pip install -r requirements-ray.txt")
     actor = cluster.Actor(job)
 
     def fail(start: Start):

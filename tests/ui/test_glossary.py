@@ -55,7 +55,7 @@ def test_every_word_the_lesson_marks_is_explained():
 
 
 MIDDLE = """() => {
-  const seen = [...CSS.highlights.get('mv-term')].filter(range => range.getClientRects().length);
+  const seen = [...(CSS.highlights.get('mv-term') || [])].filter(range => range.getClientRects().length);
   const word = seen.find(range => range.toString() === 'noise aggregation');
   if (!word) return null;
   const box = word.getClientRects()[0];
