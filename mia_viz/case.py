@@ -5,15 +5,14 @@ Needs neither torch nor the model, so a stored case opens at once. Pictures are 
 
 from __future__ import annotations
 
-import io
 import json
-import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
 from mia_viz.verdict import Verdict
+from mia_viz.whole import write_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,11 +160,7 @@ def save_case(case: Case, file: Path) -> None:
     facts["overall"] = None if case.overall is None else asdict(case.overall)
     for name in ("target", "name", "sha256", "notes", "truth", "caption"):
         facts[name] = getattr(case, name)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, facts=np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8), **arrays)
-    partial = file.with_suffix(".partial")
-    partial.write_bytes(buffer.getvalue())
-    os.replace(partial, file)
+    write_arrays(file, arrays, facts)
 
 
 def load_case(file: Path) -> Case:

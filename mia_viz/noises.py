@@ -6,9 +6,7 @@ squares per number of the answer, in standard deviations of the noise, so that p
 
 from __future__ import annotations
 
-import io
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +18,7 @@ from mia_viz.case import Noises
 from mia_viz.evaluation import Interval
 from mia_viz.laboratory.sieve import EVERYTHING, Sieve, fremia
 from mia_viz.targets.bundled import ASSETS
+from mia_viz.whole import write_arrays
 
 ALL_DETAIL, COARSE = 0, 1
 """What counts when answers are compared: every detail alike, or FreMIA's low-pass as in the walk's verdict."""
@@ -175,12 +174,7 @@ def save(known: KnownNoises, file: Path) -> None:
         "counts": grid.counts,
         "grid_sha256": grid.image_sha256,
     }
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, facts=np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8), **arrays)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_bytes(buffer.getvalue())
-    os.replace(partial, file)
+    write_arrays(file, arrays, facts)
 
 
 def load(file: Path) -> KnownNoises:

@@ -5,9 +5,7 @@ Made by `python -m mia_viz.demo.structure`; free of torch, so that the app reads
 
 from __future__ import annotations
 
-import io
 import json
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 
 from mia_viz.case import Structure
 from mia_viz.targets.bundled import ASSETS
+from mia_viz.whole import write_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +76,7 @@ def save(known: KnownStructure, file: Path) -> None:
         arrays[f"{name}.maps"] = _to_bytes(part.maps)
         arrays[f"{name}.similarity"] = part.similarity.astype(np.float32)
         facts[name] = {"caption": example.caption, "scored": part.scored}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, facts=np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8), **arrays)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_bytes(buffer.getvalue())
-    os.replace(partial, file)
+    write_arrays(file, arrays, facts)
 
 
 def load(file: Path) -> KnownStructure:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 NOT_WRITTEN = "could not be written; the disk may be full"
 
@@ -50,6 +54,19 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             os.replace(old, folder)
         raise as_os_error(error, folder) from error
     shutil.rmtree(old, ignore_errors=True)
+
+
+def write_bytes(file: Path, content: bytes) -> None:
+    """Write a file so that no reader ever sees half of it."""
+    with whole_file(file) as partial:
+        partial.write_bytes(content)
+
+
+def write_arrays(file: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
+    """Write arrays as a compressed .npz without pickles, with `facts` as JSON under the name "facts"."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(file) as partial, partial.open("wb") as opened:
+        np.savez_compressed(opened, facts=np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8), **arrays)
 
 
 def as_os_error(error: BaseException, file: Path) -> BaseException:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from mia_viz.figures.palette import HOLDOUT, MEMBER
 from mia_viz.report.document import Block, Box, Bullets, Heading, Picture, Table, Text
 from mia_viz.report.drawing import INK, Drawn, blank, calm, png, show
 from mia_viz.report.page import page
+from mia_viz.whole import whole_file
 
 if TYPE_CHECKING:
     from mia_viz.audit.source import Source
@@ -40,9 +40,9 @@ def write(found: Digest, folder: Path, target: Target, source: Source | None = N
     pictures = {} if source is None else _pictures(found, source, Form(target.picture_shape, how))
     title = f"Audit of {target.card.title or target.name}"
     file = folder / "summary.html"
-    partial = file.with_suffix(".partial")
-    partial.write_text(page(title, blocks(found, title, target, pictures)), encoding="utf-8")
-    os.replace(partial, file)
+    text = page(title, blocks(found, title, target, pictures))
+    with whole_file(file) as partial:
+        partial.write_text(text, encoding="utf-8")
     return file
 
 

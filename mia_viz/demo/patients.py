@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -23,6 +22,7 @@ from scipy.spatial.transform import Rotation
 from scipy.special import expit
 
 from mia_viz.demo.templates import Anatomy, Templates, Tissues, bend, load_templates, sample_tissues
+from mia_viz.whole import write_bytes
 
 PNG_RECORD = "simulated patient"  # keyword of the PNG text that holds the facts
 OVERSAMPLING = 2  # points per pixel and axis, against aliasing of the cortex
@@ -126,11 +126,11 @@ def write_population(out: Path, seed: int, count: int) -> None:
         note.add_text(PNG_RECORD, json.dumps({"seed": seed, **asdict(patient)}))
         buffer = BytesIO()
         Image.fromarray(picture).save(buffer, format="PNG", pnginfo=note)
-        _write_atomically(targets[index], buffer.getvalue())
+        write_bytes(targets[index], buffer.getvalue())
     records = [_read_record(target) for target in targets]
     if any(record["seed"] != seed for record in records):
         raise ValueError(f"The folder {out} holds pictures of another seed than {seed}; choose an empty one.")
-    _write_atomically(out / "patients.json", json.dumps(records, indent=1).encode())
+    write_bytes(out / "patients.json", json.dumps(records, indent=1).encode())
 
 
 def main() -> None:
@@ -141,13 +141,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2026, help="seed of the population")
     arguments = parser.parse_args()
     write_population(arguments.out, arguments.seed, arguments.count)
-
-
-def _write_atomically(target: Path, content: bytes) -> None:
-    """Write a file so that no reader ever sees half of it."""
-    partial = target.with_name(target.name + ".partial")
-    partial.write_bytes(content)
-    os.replace(partial, target)
 
 
 def _read_record(path: Path) -> dict[str, str | int | float | bool]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from mia_viz.demo.images import load_images
+from mia_viz.whole import whole_file
 
 WORDS = 16
 """Tokens a caption is cut or filled up to."""
@@ -110,9 +110,8 @@ class Run:
 
     def save(self) -> None:
         state = {key: module.state_dict() for key, module in self.modules.items()}
-        partial = self.file.with_suffix(".partial")
-        torch.save(state | {"optimiser": self.optimiser.state_dict(), "step": self.step}, partial)
-        os.replace(partial, self.file)
+        with whole_file(self.file) as partial:
+            torch.save(state | {"optimiser": self.optimiser.state_dict(), "step": self.step}, partial)
 
     def learn(self, loss: Tensor) -> None:
         """One step of gradient descent; the rate rises over 100 steps and falls to zero along half a cosine."""

@@ -11,6 +11,7 @@ from mia_viz import engine
 from mia_viz.probe import Progress
 from mia_viz.targets import bundled
 from mia_viz.ui import pick
+from tests.serving.visit import Visit
 from tests.test_docs import code_of
 
 pytestmark = pytest.mark.ui
@@ -47,6 +48,19 @@ def test_the_example_of_the_docs_runs(url, capsys):
     printed = capsys.readouterr().out
     assert str(bundled.bundled_names()) in printed
     assert "The model" in printed
+
+
+def test_files_of_others_are_neither_read_nor_removed(url, tmp_path):
+    """What a request names as its picture is read and then removed, so it must be the asker's own upload."""
+    place = tmp_path / "private.png"
+    place.write_bytes(bundled.population("digits").path(7).read_bytes())
+    visit = Visit(url).open()
+    event = next(d for d in visit.config["dependencies"] if d["api_name"] == "verdict")
+    for named in (str(place), f"/gradio_api/file={place}"):
+        data = [{"path": named, "meta": {"_type": "gradio.FileData"}}, "digits-a", "exact", ""]
+        assert visit.join(event, data).status_code == 403
+    visit.close()
+    assert place.exists()
 
 
 def test_a_wrong_question_gets_a_sentence(client, tmp_path):
