@@ -45,8 +45,7 @@ def asked_again(page) -> None:
     page.locator("#noise-strength").get_by_label(re.compile("much .level 200")).check()
     expect(page.locator("#noise-told")).not_to_have_text(told)
     expect(page.locator("#noise-grid td[aria-current]")).to_have_count(1)
-    points = "e => e.data.length"
-    assert page.locator("#noise-chart .js-plotly-plot").evaluate(points) == 2
+    page.wait_for_function("() => document.querySelector('#noise-chart .js-plotly-plot').data.length === 2")
     page.locator("#noise-ask").click()
     expect(page.locator("#noise-again img")).to_have_count(10, timeout=120_000)
     case, picked = opening_case("brain")
