@@ -22,6 +22,7 @@ from mia_viz.ui import (
     many,
     methods,
     noise,
+    noise_matrix,
     own_model,
     pick,
     quiz,
@@ -101,8 +102,7 @@ def build_app() -> gr.Blocks:
         compare.wire(beside, beside_tab, walk)
         methods.wire(page, tab, picked, walk.choose.target, walk.choose.caption.text)
         many.wire(sets, sets_tab, walk.choose.target)
-        chosen = [walk.uploaded, walk.picked, *walk.choose.of_picture, walk.choose.guess, walk.choose.status]
-        through.wire(table, walk.choose.target, chosen, tabs, _chosen)
+        through.wire(table, walk.choose.target, [walk.uploaded, *_of_choice(walk)], tabs, _chosen)
         quiz.wire(ten)
         own_model.wire(own, walk, _switched(walk), _turned)
         links.wire(link, walk, tour, ten)
@@ -150,14 +150,14 @@ def _of_choice(walk: Walk) -> list[gr.blocks.Block]:
 
 def _switched(walk: Walk) -> list[gr.blocks.Block]:
     """What changes with the family of pictures."""
-    shown = [*walk.idle, *walk.steps.outputs, *walk.evidence]
+    shown = [*walk.idle, *walk.steps.outputs, *walk.evidence, *walk.noise.beside.of_family]
     return [*walk.choose.of_family, *_of_choice(walk), walk.asked, walk.case, *shown]
 
 
 def _turned(case: Case, picked: Picked) -> tuple:
     """Values for `_switched`: another family brings its own pictures, models and case."""
     new = (*choose.of_family(case.target), *_chosen(picked), picked, case)
-    return *new, *asking.idle(), *steps.values(picked.family), *evidence_values(case)
+    return *new, *asking.idle(), *steps.values(picked.family), *evidence_values(case), *noise_matrix.BLANK
 
 
 def _chosen(picked: Picked) -> tuple:

@@ -57,6 +57,10 @@ PLANE_LEAD = (
 )
 
 
+BLANK = ("", "")
+"""Values for `Beside.of_family`."""
+
+
 @dataclass(frozen=True)
 class Beside:
     """Components of this part; area holds them all and is hidden where nothing is stored about the model."""
@@ -73,6 +77,11 @@ class Beside:
     def drawn(self) -> list[gr.components.Component]:
         """What is drawn when the step is opened."""
         return [self.counting, self.which, *self.scrubbed, self.matrix, self.plane_note]
+
+    @property
+    def of_family(self) -> list[gr.components.Component]:
+        """What shows known pictures: emptied with the family, since it is drawn again only when the step is opened."""
+        return [self.matrix, self.pair]
 
     @property
     def scrubbed(self) -> list[gr.components.Component]:
