@@ -9,9 +9,10 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 NOT_WRITTEN = "could not be written; the disk may be full"
 
@@ -64,6 +65,8 @@ def write_bytes(file: Path, content: bytes) -> None:
 
 def write_arrays(file: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
     """Write arrays as a compressed .npz without pickles, with `facts` as JSON under the name "facts"."""
+    import numpy as np  # here, since the command line writes files whole before anything heavy is needed
+
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(file) as partial, partial.open("wb") as opened:
         np.savez_compressed(opened, facts=np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8), **arrays)
