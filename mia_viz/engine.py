@@ -1,6 +1,6 @@
 """One place that keeps opened targets, picks the device and says how the machine is used.
 
-Everything here goes by a subject's name, "brain-a" or "own:1" (see `mia_viz.subjects`).
+Everything here goes by a subject's name, "brain-a" or "own:..." (see `mia_viz.subjects`).
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """Models that a person opens in the app: one at a time for everybody, with what was said of it and its known pictures.
 
-A model gets a name when it is opened ("own:1") and another one whenever what is known about it changes, because a
-reference was built: what was asked before keeps its name and its scale. Weights are held once and given up when
-another model is opened; what was said of the last few models stays, so that pages about them can still be read. Free
-of torch until a model is opened.
+A model gets a name when it is opened ("own:" and digits that nobody can guess, since whoever names it may ask it) and
+another one whenever what is known about it changes, because a reference was built: what was asked before keeps its name
+and its scale. Weights are held once and given up when another model is opened; what was said of the last few models
+stays, so that pages about them can still be read. Free of torch until a model is opened.
 """
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -77,7 +78,6 @@ class Shelf:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._known: OrderedDict[str, Own] = OrderedDict()
-        self._count = 0
         self._target: Target | None = None
         self._open: set[str] = set()
 
@@ -132,8 +132,7 @@ class Shelf:
             return self._keep(replace(own, reference=reference, file=file, gallery=gallery))
 
     def _keep(self, own: Own) -> Own:
-        self._count += 1
-        own = replace(own, name=f"{PREFIX}{self._count}")
+        own = replace(own, name=f"{PREFIX}{secrets.token_hex(12)}")
         self._known[own.name] = own
         self._open.add(own.name)
         for name in [*self._known][:-KEPT]:

@@ -17,11 +17,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mia_viz.allowed import NotAllowed, allowed_file, allowed_folder, allowed_output
 from mia_viz.own_models import SHELF, Own
 from mia_viz.reference import Reference, ReferenceFileError, load
 
 if TYPE_CHECKING:
+    import torch
+
     from mia_viz.commands.known import KnownPictures
     from mia_viz.own_data import DataCheck
     from mia_viz.probe import Progress
@@ -96,6 +100,16 @@ def known_pictures(target: Target, named: Named) -> KnownPictures:
     members, holdouts = named.folders()
     told = read_captions(allowed_file(named.captions, "captions")) if named.captions.strip() else None
     return own_pictures(target, members, holdouts, named.prepare, 0.0, told).unnamed()
+
+
+def never_seen(looked: Looked, name: str, most: int = 16) -> tuple[torch.Tensor, tuple[str, ...] | None]:
+    """The first few named pictures that a visitor's model never saw, to try it on, and their captions if it takes any.
+
+    The pictures: (N, C, H, W) in [-1, 1], N <= most. Raises ValueError with one sentence.
+    """
+    found = known_pictures(SHELF.target(name), looked.named)
+    rows = np.flatnonzero(~found.member)[:most]
+    return found.pictures[rows], None if found.captions is None else tuple(found.captions[i] for i in rows)
 
 
 def questions(own: Own, attacks: Sequence[str]) -> int:

@@ -23,7 +23,7 @@ __all__ = ["Subject", "captioned", "families", "of_family", "structured", "subje
 class Subject:
     """A model in question.
 
-    name: "brain-a", or "own:1" for one of a visitor's. family: of pictures. facts: rows of its card, by label.
+    name: "brain-a", or "own:..." for one of a visitor's. family: of pictures. facts: rows of its card, by label.
     shape, picture_shape: (C, H, W) of what the network works on, and of pictures. takes: what the network is told
     beside the picture: "", "caption" or "class". twin: name of the model trained on the other half of the same
     pictures. population: the bundled pictures it belongs to. Either is None where there is none.

@@ -77,6 +77,7 @@ def same(one, other) -> None:
 def test_an_own_model_stands_wherever_a_bundled_one_does(own):
     found = subject(own.name)
     assert (found.name, found.family, found.title) == (own.name, own.name, "tiny")
+    assert re.fullmatch("own:[0-9a-f]{24}", own.name)
     assert (found.shape, found.picture_shape, found.takes, found.twin) == ((1, 16, 16), (1, 16, 16), "", None)
     assert [s.name for s in of_family(own.name)] == [own.name]
     assert not captioned(own.name)

@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     set_models_root(arguments.models_root, served=bool(users), folder=private.private_folder())
     try:
-        launch.serve(launch.build(), arguments.host, arguments.port, users or None)
+        launch.serve(launch.build(bool(users)), arguments.host, arguments.port, users or None)
     except OSError as error:
         raise ValueError(
             f"Nothing can listen at {arguments.host}, port {arguments.port}; it may be taken, or not be this machine's."

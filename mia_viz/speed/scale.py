@@ -38,7 +38,7 @@ FULL = Scale(
     sides=(16, 32, 64, 128, 256),
     counts=(1, 10, 100, 1_000, 10_000),
     loop=192,
-    shared=384,
+    shared=1_536,
     starts=5,
 )
 QUICK = Scale(

@@ -28,6 +28,7 @@ from mia_viz.ui import (
     quiz,
     restore,
     scan,
+    sign_out,
     steps,
     structure,
     through,
@@ -51,11 +52,13 @@ RELEASE = """() => {
 }"""
 
 
-def build_app() -> gr.Blocks:
-    """The whole app. Launch it with `mia_viz.ui.launch`."""
+def build_app(served: bool = False) -> gr.Blocks:
+    """The whole app. Launch it with `mia_viz.ui.launch`. served: whether visitors sign in, and so want to sign out."""
     start, first = pick.opening_case(OPENING_FAMILY)
     with gr.Blocks(title="MIA-Viz", analytics_enabled=False, delete_cache=(60, 900)) as app:
         language.build()
+        if served:
+            sign_out.build()
         gr.HTML(HEAD)
         with gr.Row(elem_id="learn"):
             tour, _, link = lesson.build(), glossary.build(), links.build(start, first)

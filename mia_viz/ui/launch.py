@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mia_viz import engine
+from mia_viz.pictures.limits import MAX_BYTES, MAX_SCAN_BYTES
 from mia_viz.serving.visitors import Visitors
 from mia_viz.targets.bundled import ASSETS, bundled_names, family_of
 from mia_viz.ui import log
@@ -31,10 +32,11 @@ NOT_HERE = (
 )
 
 
-def build() -> gr.Blocks:
+def build(served: bool = False) -> gr.Blocks:
     """The whole app, with gradio's telemetry off and its files in a private folder before it is imported.
 
-    Gradio keeps uploads on disk; here they lie in a folder of this run (see `mia_viz.ui.private`).
+    served: whether its visitors sign in. Gradio keeps uploads on disk; here they lie in a folder of this run (see
+    `mia_viz.ui.private`).
     """
     private_folder()
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -42,7 +44,7 @@ def build() -> gr.Blocks:
     from mia_viz.ui.build import build_app
 
     log.keep_messages_out()
-    return build_app()
+    return build_app(served)
 
 
 def launch_options(users: Mapping[str, Hashed] | None = None) -> dict:
@@ -62,7 +64,7 @@ def launch_options(users: Mapping[str, Hashed] | None = None) -> dict:
         "run_history": False,
         "enable_monitoring": False,
         "show_error": False,
-        "max_file_size": "50mb",
+        "max_file_size": MAX_SCAN_BYTES if users is None and not in_space() else MAX_BYTES,
         "allowed_paths": [str(ASSETS)],
         "app_kwargs": {"middleware": [Middleware(Gate, rules=rules(users))]},
     }

@@ -13,6 +13,7 @@ from mia_viz import engine
 from mia_viz.allowed import NotAllowed
 from mia_viz.figures.palette import waiting
 from mia_viz.own_models import NONE_OPEN, SHELF
+from mia_viz.own_reference import Looked, never_seen
 from mia_viz.pictures.volume import Volume
 from mia_viz.ui import own_model_reference as known
 from mia_viz.ui import own_model_words as words
@@ -31,6 +32,10 @@ NARROW = {"scale": 0, "min_width": 160}
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 TTL = 3600
+SEE_CHART = """(...given) => {
+  document.querySelector('#own-chart').scrollIntoView({block: 'center'});
+  return given;
+}"""
 STOPPED = "Stopped. What was found is kept; press Open to begin again."
 
 
@@ -141,6 +146,12 @@ def wire(
 
     given = [page.where, page.lora, page.precision]
     running = [listen(opened, given, outputs, **MODEL) for listen in (page.open.click, page.where.submit)]
+
+    def checked(name: str, looked: Looked | None) -> Iterator[dict]:
+        yield from _check_again(page, name, looked)
+
+    measured = [page.rate, page.status, page.open, page.stop, page.health, page.chart, page.sample]
+    running.append(page.known.check.click(checked, [page.held, page.known.looked], measured, js=SEE_CHART, **MODEL))
     page.stop.click(None, None, None, cancels=running, queue=False, api_visibility="private").then(
         lambda: (stopped(STOPPED), *buttons(False)), None, [page.status, page.open, page.stop], api_visibility="private"
     )
@@ -177,26 +188,49 @@ def _described(page: OwnModel, own: Own) -> dict:
     return {page.card: words.card(own), page.rest: gr.Column(visible=True), **blank, **known.emptied(page.known, own)}
 
 
-def _check(page: OwnModel, own: Own) -> Iterator[dict]:
-    """The health check, level by level."""
+def _check_again(page: OwnModel, name: str, looked: Looked | None) -> Iterator[dict]:
+    """The health check on pictures of one's own that the model never saw, which it must know how to denoise."""
+    opener, stop = buttons(True)
+    yield {page.status: status("Reading the pictures."), page.open: opener, page.stop: stop}
+    try:
+        if not name or looked is None:
+            raise ValueError(NONE_OPEN)
+        yield from _check(page, SHELF.own(name), looked)
+    except Exception as error:  # the last boundary before a visitor
+        yield {page.status: failure(error)}
+    opener, stop = buttons(False)
+    yield {page.open: opener, page.stop: stop}
+
+
+def _check(page: OwnModel, own: Own, looked: Looked | None = None) -> Iterator[dict]:
+    """The health check, level by level, on made-up pictures or on those that were looked at."""
     steps, done, start = engine.opened(own.name).schedule.steps, None, time.perf_counter()
 
     def job(progress, tell: Callable[[Health], None]) -> None:
         from mia_viz.health import check_health
 
-        tell(check_health(engine.opened(own.name), progress=progress, tell=tell))
+        pictures, captions = (None, None) if looked is None else never_seen(looked, own.name)
+        tell(check_health(engine.opened(own.name), pictures, captions, progress=progress, tell=tell))
 
     for update in worker.follow(job):
         values = {page.status: progress_bar(update.share, update.seconds)}
         if update.found is not None:
             done = update.found
-            values |= {page.chart: words.health_chart(done, steps), page.health: words.health_words(done, False)}
+            values |= {
+                page.chart: words.health_chart(done, steps),
+                page.health: words.health_words(done, False, looked is None),
+            }
             if done.sample is None:  # the sample is drawn one question at a time, which says little of batches
                 values |= {page.rate: update.asked / max(update.seconds, 1e-9) or None}
         yield values
     if done is not None:
-        message = status(f"Opened and checked in {time.perf_counter() - start:.0f} s on the {_where(own)}.")
-        yield {page.status: message, page.health: words.health_words(done, True), page.sample: words.sample(done)}
+        did = "Opened and checked" if looked is None else "Checked"
+        message = status(f"{did} in {time.perf_counter() - start:.0f} s on the {_where(own)}.")
+        yield {
+            page.status: message,
+            page.health: words.health_words(done, True, looked is None),
+            page.sample: words.sample(done),
+        }
 
 
 def _where(own: Own) -> str:

@@ -38,6 +38,7 @@ class Known:
     how: gr.Radio
     captions: gr.Textbox
     look: gr.Button
+    check: gr.Button
     found: gr.HTML
     methods: gr.CheckboxGroup
     cost: gr.HTML
@@ -52,7 +53,7 @@ class Known:
     @property
     def outputs(self) -> list[gr.blocks.Block]:
         """What is emptied when another model is opened."""
-        return [self.looked, self.captions, self.found, self.methods, self.cost, self.status, self.result]
+        return [self.looked, self.captions, self.check, self.found, self.methods, self.cost, self.status, self.result]
 
     @property
     def named(self) -> list[gr.blocks.Block]:
@@ -78,7 +79,9 @@ def build() -> Known:
         visible=False,
         elem_id="own-captions",
     )
-    look_button = gr.Button("Look at these pictures", **NARROW, elem_id="own-look")
+    with gr.Row():
+        look_button = gr.Button("Look at these pictures", **NARROW, elem_id="own-look")
+        check = gr.Button("Check the model on them", **NARROW, elem_id="own-check", interactive=False)
     found = gr.HTML(status(), elem_id="own-found")
     gr.HTML("<h2>4. The reference</h2><p>The model is asked about every one of these pictures, once.</p>")
     methods = gr.CheckboxGroup([], label="Methods, with what each costs per picture", elem_id="own-methods")
@@ -94,7 +97,7 @@ def build() -> Known:
         stored = gr.Textbox("", label="Its file (.safetensors)", elem_id="own-stored")
         use_button = gr.Button("Use it", **NARROW, elem_id="own-use")
     result = gr.HTML("", elem_id="own-result")
-    first = (looked, members, holdouts, how, captions, look_button, found, methods, cost, file)
+    first = (looked, members, holdouts, how, captions, look_button, check, found, methods, cost, file)
     return Known(*first, build_button, stop, status_view, stored, use_button, result)
 
 
@@ -105,6 +108,7 @@ def emptied(part: Known, own: Own) -> dict:
     return {
         part.looked: None,
         part.captions: gr.Textbox(visible=bool(own.takes)),
+        part.check: gr.Button(interactive=False),
         part.found: status(),
         part.methods: gr.CheckboxGroup(choices, value=[name for _, name in choices if name in walk]),
         part.cost: status(),
@@ -116,7 +120,7 @@ def emptied(part: Known, own: Own) -> dict:
 def wire(part: Known, held: gr.State, rate: gr.State, family: gr.Radio) -> None:
     """Look at pictures, build a reference or use a stored one; family: the walk's switch, which names the model."""
     given = [held, rate, part.methods, *part.named]
-    part.look.click(_look, given, [part.looked, part.found, part.cost], concurrency_limit=1, **QUIET)
+    part.look.click(_look, given, [part.looked, part.check, part.found, part.cost], concurrency_limit=1, **QUIET)
     part.methods.input(_cost, [held, rate, part.looked, part.methods], part.cost, **QUIET)
     results = [held, part.status, part.build, part.stop, part.result, family]
     running = part.build.click(_build, [held, part.methods, part.file, *part.named], results, **MODEL)
@@ -130,12 +134,13 @@ def wire(part: Known, held: gr.State, rate: gr.State, family: gr.Radio) -> None:
 
 
 def _look(name: str, rate: float | None, methods: list[str], *named: str) -> Iterator[tuple]:
-    yield None, status("Looking at the pictures."), status()
+    rest, ready = gr.Button(interactive=False), gr.Button(interactive=True)
+    yield None, rest, status("Looking at the pictures."), status()
     try:
         found = look(_required(name), Named(*named))
-        yield found, words.looked(found), _cost(name, rate, found, methods)
+        yield found, ready, words.looked(found), _cost(name, rate, found, methods)
     except Exception as error:  # the last boundary before a visitor
-        yield None, failure(error), status()
+        yield None, rest, failure(error), status()
 
 
 def _cost(name: str, rate: float | None, found: Looked | None, methods: list[str]) -> str:

@@ -61,19 +61,26 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def health_words(found: Health, done: bool, source: str = "made-up pictures") -> str:
-    """What the check has found so far, and what it means."""
+def health_words(found: Health, done: bool, made_up: bool) -> str:
+    """What the check has found so far, and what it means. made_up: whether it was tried on made-up pictures."""
     parts = []
     if done:
         colour = HOLDOUT if found.problems else MEMBER
         problems = "".join(f"<p>{escape(problem)}</p>" for problem in found.problems)
         parts.append(f'<div class="mv-answer" style="--c:{colour}"><h3>{escape(found.sentence)}</h3>{problems}</div>')
-    parts.append(
-        f"<p>Noise was added to {found.pictures} {source}, and the model was asked what the noise is. About nearly "
-        "pure noise it should be right (an error near 0), and with little noise a trained model stays near or below "
-        "what a plain filter would get wrong; made-up pictures are not what it was trained "
-        "on, so there it may be above.</p>"
-    )
+    which = "made-up pictures" if made_up else "of your pictures that it never saw"
+    parts.append(f"<p>Noise was added to {found.pictures} {which}, and the model was asked what the noise is.</p>")
+    if made_up:
+        parts.append(
+            "<p>About nearly pure noise it should be right (an error near 0), and with little noise a trained model "
+            "stays near or below what a plain filter would get wrong; made-up pictures are not what it was trained "
+            "on, so there it may be above.</p>"
+        )
+    else:
+        parts.append(
+            "<p>About nearly pure noise it should be right (an error near 0), and with little noise a model that was "
+            "trained on pictures of this kind stays near or below what a plain filter would get wrong.</p>"
+        )
     if found.clean_rms == found.clean_rms:  # not a number until it is known
         fits = "as it should be" if found.clean_rms <= 1.5 else "which is more than any picture holds"
         parts.append(

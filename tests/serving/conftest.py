@@ -11,7 +11,7 @@ import gradio as gr
 import pytest
 
 from mia_viz.serving import passwords
-from mia_viz.ui import log
+from mia_viz.ui import log, sign_out
 from mia_viz.ui.launch import launch_options
 from mia_viz.ui.private import private_folder
 from tests.serving.visit import Visit
@@ -20,10 +20,12 @@ from tests.ui.measure import free_port
 PASSWORD = "correct horse battery"
 
 
-def small_app() -> gr.Blocks:
+def small_app(served: bool) -> gr.Blocks:
     """What the real app does with files, in small: keep, name, forget; and an analysis that can be cancelled."""
     private_folder()
     with gr.Blocks(analytics_enabled=False) as app:
+        if served:
+            sign_out.build()
         held = gr.State("nothing")
         file = gr.File(elem_id="upload")
         said = gr.Textbox(elem_id="said")
@@ -47,7 +49,7 @@ def small_app() -> gr.Blocks:
 
 
 def started(users: dict | None = None) -> tuple[gr.Blocks, str]:
-    app = small_app()
+    app = small_app(users is not None)
     app.queue(default_concurrency_limit=8)
     log.keep_messages_out()
     options = {**launch_options(users), "css": None, "theme": None, "server_port": free_port()}

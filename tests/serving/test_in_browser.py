@@ -47,6 +47,10 @@ def test_signing_in_uploading_and_asking(served, browser, scheme, width, tmp_pat
     page.wait_for_timeout(500)
     assert page.evaluate("window.ran") is None
     assert any("Content Security Policy" in text for text in complaints)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Password")).to_be_visible()
+    page.goto(served[1])
+    expect(page.get_by_label("Password")).to_be_visible()
     context.close()
 
 

@@ -43,10 +43,10 @@ def test_the_check_is_heard_level_by_level(own):
     assert [len(news.levels) for news in heard] == [*range(1, 9), 8]
     assert np.isnan(heard[0].clean_rms)
     assert heard[-1].clean_rms == found.clean_rms
-    assert "root mean square at level 0" not in words.health_words(heard[0], False)
-    assert "root mean square at level 0" in words.health_words(found, True)
+    assert "root mean square at level 0" not in words.health_words(heard[0], False, True)
+    assert "root mean square at level 0" in words.health_words(found, True, True)
     assert found.problems
-    assert found.problems[0] in words.health_words(found, True)
+    assert found.problems[0] in words.health_words(found, True, True)
     lines = {trace.name: trace for trace in words.health_chart(heard[3], 1000).data}
     assert len(lines["this model"].y) == 4
     assert list(lines["best plain filter"].y) == [level.expected for level in found.levels[:4]]
@@ -124,6 +124,10 @@ def test_a_model_of_ones_own_is_opened_checked_judged_and_walked_through(watched
     page.locator("#own-look").click()
     expect(page.locator("#own-found")).to_contain_text("14 pictures it was trained on and 14 that it never saw")
     expect(page.locator("#own-cost")).to_contain_text("questions")
+    page.locator("#own-check button, button#own-check").first.click()
+    expect(page.locator("#own-health")).to_contain_text("14 of your pictures that it never saw", timeout=60_000)
+    expect(page.locator("#own-status")).to_contain_text("Checked in", timeout=180_000)
+    expect(page.locator("#own-health")).to_contain_text("The model removes noise as a trained one should.")
     assert serious(page) == []
     for box in page.locator("#own-methods label").all():  # keep it short
         if re.match(r"Degrade|FCRE", box.inner_text().strip()):
