@@ -1,45 +1,46 @@
 """Damaged files of every format, thousands of them: no crash, no hang, no flood of memory, one sentence each.
 
-    python -m tests.fuzz --count 5000 [--seed 0] [--keep FOLDER]
+    python -m tests.fuzz --count 5000 [--what files|models] [--seed 0] [--keep FOLDER]
 
-Seeds are the test files that pydicom and nibabel ship, pictures written by Pillow, and arrays, packed scans and zipped
-series written here. Each case changes one of them in one of several ways (see `mutated`) and is a function of --seed
-and its number. A second process opens them, so that a crash of a native decoder is counted instead of ending the run.
-Prints, for every format, cases, how many opened, how many were refused, the longest time and the most memory on top of
-what the process needs by itself; each failure with its number; exit code 1 where there was any. --keep writes the files
-that failed to a folder.
+Files are pictures and scans, as the app and the command line open them, and archives of pictures, as an audit goes
+through them: the test files that pydicom and nibabel ship, and others written here (`tests.fuzz_seeds`). Models are a
+tiny model's folder, a research checkpoint and a reference. Each case changes one of them in one of several ways (see
+`mutated`) and is a function of --what, --seed and its number. A second process opens them, so that a crash of a native
+decoder is counted instead of ending the run. Prints, for every format, cases, how many opened, how many were refused,
+the longest time and the most memory on top of what the process needs by itself; each failure with its number; exit
+code 1 where there was any. --keep writes the files that failed to a folder.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
-import io
 import multiprocessing
+import re
 import resource
 import sys
+import tempfile
 import time
-import zipfile
-from collections import defaultdict
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import nibabel
 import numpy as np
-import pydicom
-from PIL import Image
 
+from mia_viz.audit.source import Source
 from mia_viz.pictures.files import load_picture
 from mia_viz.pictures.picture import Picture, PictureError
+from tests import fuzz_seeds
+from tests.fuzz_seeds import ARCHIVES, CHECKPOINT, DICOM, MODEL, REFERENCE
 
 MOST_SECONDS = 10.0
 MOST_MEMORY = 2**30
-LARGEST_SEED = 200_000
 INTERESTING = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 WAYS = ("byte", "head", "number", "cut", "splice", "double", "insert", "bits")
-DICOM, NIFTI = Path(pydicom.__file__).parent / "data" / "test_files", Path(nibabel.__file__).parent / "tests" / "data"
+MOST_ITEMS = 500
+"""Pictures of an archive that are read; a damaged one may state any number."""
+FILES, MODELS = "files", "models"
 
 
 @dataclass(frozen=True)
@@ -57,50 +58,19 @@ class Outcome:
         return self.result not in ("opened", "refused") or self.seconds > MOST_SECONDS or self.memory > MOST_MEMORY
 
 
-@lru_cache(maxsize=1)
-def seeds() -> dict[str, list[bytes]]:
-    """Whole files by format, at most LARGEST_SEED bytes each."""
-    rng = np.random.default_rng(1)
-    found: dict[str, list[bytes]] = defaultdict(list)
-    colour, grey = rng.integers(0, 256, (23, 19, 3), dtype=np.uint8), rng.integers(0, 65536, (23, 19), dtype=np.uint16)
-    for kind in ("PNG", "JPEG", "TIFF", "WEBP", "BMP"):
-        for options in ({}, {"lossless": True} if kind == "WEBP" else {"progressive": True}):
-            found[kind].append(_saved(Image.fromarray(colour), kind, **options))
-        if kind in ("PNG", "TIFF"):
-            found[kind].append(_saved(Image.fromarray(grey), kind))
-    scans = [file.read_bytes() for file in sorted(DICOM.glob("*.dcm")) if file.stat().st_size < LARGEST_SEED]
-    found["DICOM"] = [scan for scan in scans if opened(scan) == "opened"] + scans[-5:]
-    scans = [file.read_bytes() for file in sorted(NIFTI.glob("*.nii*")) if file.stat().st_size < LARGEST_SEED]
-    found["NIfTI"] = [gzip.decompress(scan) if scan[:2] == b"\x1f\x8b" else scan for scan in scans]
-    found["NIfTI packed"] = [gzip.compress(scan, 1) for scan in found["NIfTI"] if len(scan) < LARGEST_SEED]
-    for array in (grey, colour, rng.random((5, 9, 7), dtype=np.float32), grey.astype(">u2"), grey > 9):
-        file = io.BytesIO()
-        np.save(file, array)
-        found["numpy"].append(file.getvalue())
-    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w", method) as archive:
-            for k in range(3):
-                archive.writestr(f"slice{k}.dcm", (DICOM / "MR_small.dcm").read_bytes())
-            archive.writestr("report.txt", "three slices")
-        found["zip"].append(file.getvalue())
-    return dict(found)
+def seeds(what: str = FILES) -> dict[str, list[bytes]]:
+    """Whole files by format."""
+    return fuzz_seeds.models() if what == MODELS else {**fuzz_seeds.pictures(), **fuzz_seeds.archives()}
 
 
-def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
-def case(seed: int, number: int) -> tuple[str, bytes]:
+def case(seed: int, number: int, what: str = FILES) -> tuple[str, bytes]:
     """The format and the bytes of one case."""
     rng = np.random.default_rng([seed, number])
-    kinds = [*seeds(), "DICOM", "DICOM"]  # many formats in one
+    kinds = [*seeds(what), *(["DICOM", "DICOM"] if what == FILES else [])]  # many formats in one
     kind = kinds[number % len(kinds)]
-    files = seeds()[kind]
+    files = seeds(what)[kind]
     data = files[rng.integers(len(files))]
-    inside = kind == "NIfTI packed" and rng.random() < 0.5
+    inside = kind in ("NIfTI packed", "tar packed") and rng.random() < 0.5
     data = gzip.decompress(data) if inside else data
     for _ in range(1 + rng.integers(3)):
         data = mutated(data, files[rng.integers(len(files))], WAYS[rng.integers(len(WAYS))], rng)
@@ -135,17 +105,60 @@ def mutated(data: bytes, other: bytes, way: str, rng: np.random.Generator) -> by
     return bytes(changed)
 
 
-def opened(data: bytes) -> str:
-    """ "opened", "refused", or what is wrong with the answer."""
+def opened(data: bytes, kind: str = "", place: Path | None = None) -> str:
+    """ "opened", "refused", or what is wrong with the answer. place: an empty folder for kinds that are not opened from
+    bytes, which is emptied again."""
     try:
+        if kind in ARCHIVES:
+            return _gone_through(data, place / f"a{ARCHIVES[kind]}")
+        if kind in (*MODEL, CHECKPOINT, REFERENCE):
+            return _model(data, kind, place)
         picture = load_picture(data)
     except PictureError as error:
-        text = str(error)
-        one = text[:1].isupper() and text.endswith(".") and ". " not in text and "\n" not in text and len(text) < 200
-        return "refused" if one else f"not one sentence: {text[:200]}"
+        return _refusal(str(error))
+    except ValueError as error:
+        if kind in ARCHIVES:
+            return _refusal(str(error))
+        # Of a model the name of the file comes first, which may begin with a small letter and has points in it.
+        named = re.sub(r"^[\w./-]+\.\w+ ", "It ", str(error))
+        return _refusal(named) if kind in (*MODEL, CHECKPOINT, REFERENCE) else f"ValueError: {error}"[:200]
     except Exception as error:
         return f"{type(error).__name__}: {error}"[:200]
     return _wrong(picture) or "opened"
+
+
+def _refusal(text: str) -> str:
+    one = text[:1].isupper() and text.endswith(".") and "\n" not in text and len(text) < 300
+    return "refused" if one and ". " not in text else f"not one sentence: {text[:200]}"
+
+
+def _gone_through(data: bytes, file: Path) -> str:
+    """What an audit's walk makes of an archive: opened where there is any picture in it."""
+    file.write_bytes(data)
+    found = list(islice(Source(str(file), told=True).items(), MOST_ITEMS))
+    file.unlink()
+    said = {item.error for item in found if item.data is None}
+    wrong = [answer for answer in map(_refusal, said) if answer != "refused"]
+    return wrong[0] if wrong else "opened" if len(said) < len(found) and any(i.data for i in found) else "refused"
+
+
+def _model(data: bytes, kind: str, place: Path) -> str:
+    from mia_viz.commands.common import open_target
+    from mia_viz.reference import load
+
+    if kind == REFERENCE:
+        (place / "reference.safetensors").write_bytes(data)
+        load(place / "reference.safetensors")
+        return "opened"
+    if kind == CHECKPOINT:
+        (place / "checkpoint.pt").write_bytes(data)
+        open_target(str(place / "checkpoint.pt"), "cpu")
+        return "opened"
+    for other, name in MODEL.items():
+        (place / "model" / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / "model" / name).write_bytes(data if other == kind else seeds(MODELS)[other][0])
+    open_target(str(place / "model"), "cpu")
+    return "opened"
 
 
 def _wrong(picture: Picture) -> str:
@@ -157,18 +170,20 @@ def _wrong(picture: Picture) -> str:
     return ""
 
 
-def answer(seed: int, first: int, last: int, pipe: Connection) -> None:
+def answer(what: str, seed: int, first: int, last: int, pipe: Connection) -> None:
     """In the second process: open the cases from `first` on and tell each outcome."""
-    seeds()
-    load_picture((DICOM / "MR_small_jp2klossless.dcm").read_bytes())
-    load_picture(seeds()["NIfTI"][0])
-    own = _memory()
-    pipe.send("ready")
-    for number in range(first, last):
-        kind, data = case(seed, number)
-        began = time.perf_counter()
-        result = opened(data)
-        pipe.send(Outcome(number, kind, result, time.perf_counter() - began, max(0, _memory() - own)))
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        for kind, files in seeds(what).items():  # so that every library is loaded
+            opened(files[0], kind, place)
+        load_picture((DICOM / "MR_small_jp2klossless.dcm").read_bytes())
+        own = _memory()
+        pipe.send("ready")
+        for number in range(first, last):
+            kind, data = case(seed, number, what)
+            began = time.perf_counter()
+            result = opened(data, kind, place)
+            pipe.send(Outcome(number, kind, result, time.perf_counter() - began, max(0, _memory() - own)))
     pipe.close()
 
 
@@ -178,15 +193,15 @@ def _memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
 
 
-def run(count: int, seed: int = 0) -> list[Outcome]:
+def run(count: int, seed: int = 0, what: str = FILES) -> list[Outcome]:
     """All outcomes, the second process started again after a crash or a hang."""
     context, outcomes = multiprocessing.get_context("spawn"), []
     while len(outcomes) < count:
         ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=answer, args=(seed, len(outcomes), count, theirs))
+        process = context.Process(target=answer, args=(what, seed, len(outcomes), count, theirs))
         process.start()
         theirs.close()
-        ready = ours.poll(60) and _received(ours)
+        ready = ours.poll(180) and _received(ours)
         problem = _listen(ours, outcomes, count) if ready else ""
         process.join(1)  # what died by itself tells why by its exit code
         process.kill()
@@ -196,7 +211,7 @@ def run(count: int, seed: int = 0) -> list[Outcome]:
         if problem:
             number = len(outcomes)
             reason = f"{problem} (exit code {process.exitcode})"
-            outcomes.append(Outcome(number, case(seed, number)[0], reason, 0.0, 0))
+            outcomes.append(Outcome(number, case(seed, number, what)[0], reason, 0.0, 0))
     return outcomes
 
 
@@ -219,32 +234,33 @@ def _received(pipe: Connection) -> Outcome | str | None:
         return None
 
 
-def table(outcomes: list[Outcome]) -> str:
+def table(outcomes: list[Outcome], what: str = FILES) -> str:
     """A line for every format and one for all."""
-    lines = [f"{'format':14}{'cases':>7}{'opened':>8}{'refused':>9}{'failed':>8}{'longest s':>11}{'memory MiB':>12}"]
-    for kind in (*seeds(), "all"):
+    lines = [f"{'format':16}{'cases':>7}{'opened':>8}{'refused':>9}{'failed':>8}{'longest s':>11}{'memory MiB':>12}"]
+    for kind in (*seeds(what), "all"):
         rows = [o for o in outcomes if kind in (o.kind, "all")]
         counts = [sum(o.result == word for o in rows) for word in ("opened", "refused")]
         worst = max((o.seconds for o in rows), default=0), max((o.memory for o in rows), default=0) / 2**20
         failed = sum(o.failed for o in rows)
-        lines.append(f"{kind:14}{len(rows):7}{counts[0]:8}{counts[1]:9}{failed:8}{worst[0]:11.2f}{worst[1]:12.0f}")
+        lines.append(f"{kind:16}{len(rows):7}{counts[0]:8}{counts[1]:9}{failed:8}{worst[0]:11.2f}{worst[1]:12.0f}")
     return "\n".join(lines)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.split("\n")[0])
     parser.add_argument("--count", type=int, default=5000)
+    parser.add_argument("--what", choices=(FILES, MODELS), default=FILES)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path)
     arguments = parser.parse_args()
-    outcomes = run(arguments.count, arguments.seed)
-    print(table(outcomes))
+    outcomes = run(arguments.count, arguments.seed, arguments.what)
+    print(table(outcomes, arguments.what))
     failures = [outcome for outcome in outcomes if outcome.failed]
     for outcome in failures:
         print(f"case {outcome.case} ({outcome.kind}): {outcome.result}, {outcome.seconds:.1f} s")
         if arguments.keep is not None:
             arguments.keep.mkdir(parents=True, exist_ok=True)
-            (arguments.keep / f"case-{outcome.case}").write_bytes(case(arguments.seed, outcome.case)[1])
+            (arguments.keep / f"case-{outcome.case}").write_bytes(case(arguments.seed, outcome.case, arguments.what)[1])
     return 1 if failures else 0
 
 

@@ -16,14 +16,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 
 import numpy as np
 
 from mia_viz.audit.source import Item
-from mia_viz.pictures.files import load_picture
-from mia_viz.pictures.picture import PictureError
+from mia_viz.audit.trying import Trying
+from mia_viz.pictures.files import kind_of_scan, load_picture
+from mia_viz.pictures.limits import MAX_SCAN_BYTES
+from mia_viz.pictures.picture import PictureError, View
 from mia_viz.pictures.prepare import prepare
 
 SECONDS = 0.2
@@ -51,10 +53,14 @@ class Ready:
 
 @dataclass(frozen=True)
 class Form:
-    """What pictures are brought to: (C, H, W) of the model, and how (see `mia_viz.pictures.prepare`)."""
+    """What pictures are brought to: (C, H, W) of the model, and how (see `mia_viz.pictures.prepare`).
+
+    view: what of scans is looked at; other pictures are whole.
+    """
 
     shape: tuple[int, int, int]
     how: str = "exact"
+    view: View = field(default_factory=View)
 
 
 def decode(item: Item, form: Form) -> Ready:
@@ -62,7 +68,8 @@ def decode(item: Item, form: Form) -> Ready:
     if item.data is None:
         return Ready(item.place, item.id, None, caption=item.caption, error=item.error)
     try:
-        picture = load_picture(item.data, item.id)
+        view = form.view if form.view.asks and kind_of_scan(item.data) else None
+        picture = load_picture(item.data, item.id, view)
         prepared = prepare(picture, form.shape[1:], form.shape[0], form.how)
     except PictureError as error:
         digest = hashlib.sha256(item.data).hexdigest()
@@ -74,8 +81,9 @@ def decode(item: Item, form: Form) -> Ready:
 class Ahead:
     """Iterates over decoded pictures in the order of `items`, at most about `depth` of them ahead of the reader.
 
-    workers: processes that decode; 0 for none, when the reading thread decodes. work: what decodes. waited: seconds
-    that were spent waiting for pictures. Use as a context, so that thread and processes end with it.
+    workers: processes that decode; 0 for none, when the reading thread decodes. work: what decodes. trying: notes what
+    the thread decodes, and tells which places a process of their own has to decode. waited: seconds that were spent
+    waiting for pictures. Use as a context, so that thread and processes end with it.
     """
 
     def __init__(
@@ -85,8 +93,9 @@ class Ahead:
         depth: int = 32,
         workers: int = 0,
         work: Callable[[Item, Form], Ready] = decode,
+        trying: Trying | None = None,
     ) -> None:
-        self.waited = 0.0
+        self.waited, self._trying = 0.0, trying
         self._items, self._form, self._depth, self._work = items, form, depth, work
         self._queue: queue.Queue[Ready | BaseException | None] = queue.Queue(maxsize=max(1, depth))
         self._stop = threading.Event()
@@ -137,27 +146,44 @@ class Ahead:
 
     def _decoded(self) -> Iterator[Ready]:
         if self._pool is None:
-            for item in self._items:
-                yield self._work(item, self._form)
+            yield from map(self._here, self._items)
             return
         begun: deque[tuple[Item, Future[Ready]]] = deque()
+        held = 0
         for item in self._items:
             begun.append((item, self._pool.submit(self._work, item, self._form)))
-            if len(begun) >= min(self._depth, 4 * self._pool.workers):
-                yield self._finish(*begun.popleft())
+            held += len(item.data or b"")
+            while begun and (held > MAX_SCAN_BYTES or len(begun) >= min(self._depth, 4 * self._pool.workers)):
+                held -= len(begun[0][0].data or b"")
+                yield self._finish(self._pool, *begun.popleft())
         while begun:
-            yield self._finish(*begun.popleft())
+            yield self._finish(self._pool, *begun.popleft())
 
-    def _finish(self, item: Item, future: Future[Ready]) -> Ready:
+    def _here(self, item: Item) -> Ready:
+        """Decoded by this thread, or in a process of its own where that has ended a run before."""
+        if self._trying is None or item.data is None:
+            return self._work(item, self._form)
+        if item.place not in self._trying.suspects:
+            self._trying.note(item.place)
+            ready = self._work(item, self._form)
+            self._trying.note(None)
+            return ready
+        pool = _Pool(1)
+        try:
+            return self._finish(pool, item, pool.submit(self._work, item, self._form))
+        finally:
+            pool.close()
+
+    def _finish(self, pool: _Pool, item: Item, future: Future[Ready]) -> Ready:
         """A worker's answer; where a worker died, the picture is tried once more alone, to find the guilty one."""
         try:
             return future.result()
         except BrokenProcessPool:
-            self._pool.renew()
+            pool.renew()
         try:
-            return self._pool.submit(self._work, item, self._form).result()
+            return pool.submit(self._work, item, self._form).result()
         except BrokenProcessPool:
-            self._pool.renew()
+            pool.renew()
             digest = hashlib.sha256(item.data or b"").hexdigest()
             return Ready(item.place, item.id, None, digest, caption=item.caption, error=CRASHED)
 

@@ -28,7 +28,9 @@ from mia_viz.audit.run import MOST_WORKERS, Options, Tally, batches, begun, mine
 from mia_viz.audit.scorer import Scorer
 from mia_viz.audit.source import Source, Start
 from mia_viz.audit.table import Parts, schema
+from mia_viz.audit.trying import Trying, forget
 from mia_viz.engine import limit_threads
+from mia_viz.memory import is_out_of_memory
 from mia_viz.targets.target import Target, Wrapper
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ STORE = 128 * 2**20
 NOT_INSTALLED = (
     "--engine ray needs Ray, which is not installed; install it with: python -m pip install -r requirements-ray.txt."
 )
+TRIES = 10
+"""Times a part is given out again after it lost its actor: to a lost machine, or to a file that ends its decoder."""
 Opener = Callable[[str], Target]
 """Opens the target on "cpu" or "cuda"; it is sent to the actors, so it must be picklable."""
 
@@ -162,7 +166,7 @@ class Actor:
         torch.set_num_threads(job.threads)  # opening a target sets them too
         self.scorer = Scorer(target, job.plans, options.seed, job.reference, options.spectra)
         self.parts = Parts(job.folder, schema(job.plans, options.spectra), options.part)
-        self.form = Form(target.picture_shape, options.how)
+        self.form = Form(target.picture_shape, options.how, options.view)
 
     def __call__(self, given: dict[str, np.ndarray]) -> dict[str, list[Any]]:
         """{"pictures", "busy", "waited", "error", "actor"} of each part in {"place", "file", "inside"}.
@@ -177,7 +181,9 @@ class Actor:
     def _tried(self, start: Start) -> dict[str, Any]:
         try:
             return {**self.do(start), "error": ""}
-        except torch.OutOfMemoryError:
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
             sentence = "There is not enough memory for this; use a smaller --batch."
         except (ValueError, OSError) as error:
             sentence = str(error) or type(error).__name__
@@ -189,7 +195,10 @@ class Actor:
         items = job.source.items(start=start, stop=start.place + size)
         before = self.scorer.busy.seconds()
         rows: list[dict[str, Any]] = []
-        with Ahead(items, self.form, 2 * job.batch, job.options.workers or 0) as pictures:
+        with (
+            Trying(job.folder) as trying,
+            Ahead(items, self.form, 2 * job.batch, job.options.workers or 0, trying=trying) as pictures,
+        ):
             for together in batches(pictures, job.batch):
                 rows += self.scorer.rows(together)
         self.parts.write(start.place // size, rows)
@@ -215,29 +224,24 @@ def audit(
     the cluster fails as a whole; run it again to go on.
     """
     options = options or Options()
-    parts, batch = begun(target, source, plans, folder, options, reference)
-    mine, done = mine_of(options.shard), parts.done()
+    _, batch, done = begun(target, source, plans, folder, options, reference)
+    mine = mine_of(options.shard)
     starts, count = source.starts(options.part)
     total = places(range(len(starts)), options.part, count, mine)
     before = places(done, options.part, count, mine)
     wanted = [s for s in starts if mine(s.place // options.part) and s.place // options.part not in done]
     begin = Tally(0, before, total, 0.0, 0.0, 0.0)
     if not wanted:
+        forget(folder, options.shard)
         return begin
     decoders = machines.decoders if options.workers is None else options.workers
-    job = Job(
-        opener,
-        machines.device,
-        machines.threads,
-        source,
-        tuple(plans),
-        folder.absolute(),
-        batch,
-        replace(options, workers=decoders),
-        reference,
-    )
+    how = replace(options, workers=decoders)
+    at = (machines.device, machines.threads)
+    job = Job(opener, *at, source, tuple(plans), folder.absolute(), batch, how, reference)
     size = min(actors or machines.actors, len(wanted))
-    return _gathered(_given_out(job, wanted, size), begin, size, report)
+    end = _gathered(_given_out(job, wanted, size), begin, size, report)
+    forget(folder, options.shard)
+    return end
 
 
 def _given_out(job: Job, wanted: Sequence[Start], size: int) -> Iterator[dict[str, Any]]:
@@ -250,6 +254,7 @@ def _given_out(job: Job, wanted: Sequence[Start], size: int) -> Iterator[dict[st
     rows = [{"place": s.place, "file": os.fsencode(s.file), "inside": s.inside} for s in wanted]
     parts = ray.data.from_items(rows, override_num_blocks=len(rows))
     needs = {"num_gpus": 1, "num_cpus": 1} if job.device == "cuda" else {"num_cpus": job.threads}
+    needs["max_task_retries"] = TRIES
     # One actor at least: when a machine is lost, those that are left go on, and an idle one gives its place to another.
     # One part at a time: parts that wait behind another would be stuck with a lost actor.
     pool = ray.data.ActorPoolStrategy(min_size=1, max_size=size, initial_size=size, max_tasks_in_flight_per_actor=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from bisect import insort
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ TOGETHER = "all methods together"
 SHOWN = 12
 SAMPLE = 5_000
 ERRORS = 200
+SLICE = re.compile(r"\bSlice \d+ of 0 to \d+")  # the note of one slice of several, see mia_viz.pictures.volume
 
 
 @dataclass(frozen=True, order=True)
@@ -79,7 +81,8 @@ class Digest:
     statuses: rows by status. errors: the first ERRORS failures as (id, sentence); kinds: how often each sentence.
     methods: by key, the combined one first where there is one. sample: scores (n,) by key of at most SAMPLE different
     pictures, chosen by their hash, hence at random. known: rows whose picture is in the
-    reference. set_test: the sample against unseen pictures of the reference.
+    reference. set_test: the sample against its unseen pictures. passed: what else the source holds, in a sentence.
+    cut: rows that are one slice of several.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
@@ -90,6 +93,8 @@ class Digest:
     known: int = 0
     set_test: SetTest | None = None
     no_set_test: str = ""
+    passed: str = ""
+    cut: int = 0
 
     @property
     def rows(self) -> int:
@@ -128,6 +133,12 @@ class Digest:
         words += [self.set_test.sentence, CAVEAT] if self.set_test is not None else [self.no_set_test]
         return tuple(word for word in words if word)
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What the audit did not look at, in sentences."""
+        cut = (f"Scans of which only one slice was looked at: {self.cut:,}.",) if self.cut else ()
+        return ((self.passed,) if self.passed else ()) + cut
+
     def as_json(self) -> dict[str, Any]:
         """All of it as plain values."""
         return {
@@ -135,6 +146,7 @@ class Digest:
             "sentences": list(self.sentences),
             "pictures": self.rows,
             "statuses": dict(self.statuses),
+            "left out": list(self.left_out),
             "failures": dict(self.kinds.most_common(50)),
             "methods": {
                 key: {
@@ -168,13 +180,13 @@ class Rule:
         return (1 + int((others >= score).sum())) / (len(others) + 1)
 
 
-def digest(folder: Path, plans: Sequence[Plan], reference: Reference | None, target: Target) -> Digest:
-    """Read an audit's table. Raises ValueError where it has no rows."""
+def digest(folder: Path, plans: Sequence[Plan], reference: Reference | None, target: Target, passed="") -> Digest:
+    """Read an audit's table. passed: see Digest. Raises ValueError where it has no rows."""
     parts = Parts(folder, schema(plans), 1)
     told = _told(parts, target)
     known = reference if reference is not None and all(reference.fits(p, told) for p in plans) else None
     rule = _rule(known, plans)
-    found = Digest()
+    found = Digest(passed=passed)
     if rule is not None and len(plans) > 1:
         found.methods[TOGETHER] = Scores(TOGETHER, TOGETHER, rule.members, rule.unseen)
     for chosen in plans:
@@ -183,7 +195,7 @@ def digest(folder: Path, plans: Sequence[Plan], reference: Reference | None, tar
     sample: list[tuple[int, str, tuple[float, ...]]] = []
     _pass(parts, plans, rule, known, found, sample)
     if not found.rows:
-        raise ValueError("There was no picture to ask about.")
+        raise ValueError(f"There was no picture to ask about{f': {passed}' if passed else '.'}")
     table = np.array([scores for *_, scores in sample]).reshape(len(sample), len(found.methods))
     found.sample = {key: table[:, i] for i, key in enumerate(found.methods)}
     _test(found, known, rule, plans, {sha256 for _, sha256, _ in sample})
@@ -228,9 +240,10 @@ def _pass(
     numbers = [f"{p.key}.{name}" for p in plans for name in ("score", "p_value")]
     names: set[str] = set()
     reference = set() if known is None else set(known.image_sha256)
-    for row in parts.rows(("place", "id", "pixels_sha256", "status", "error", *numbers)):
+    for row in parts.rows(("place", "id", "pixels_sha256", "status", "error", "notes", *numbers)):
         found.statuses[row["status"]] += 1
         found.known += row["pixels_sha256"] in reference
+        found.cut += SLICE.search(row["notes"] or "") is not None
         if row["error"]:
             found.kinds[row["error"]] += 1
             if len(found.errors) < ERRORS:

@@ -31,13 +31,13 @@ LIMITS = (
 )
 
 
-def write(found: Digest, folder: Path, target: Target, source: Source | None = None, how: str = "exact") -> Path:
+def write(found: Digest, folder: Path, target: Target, source: Source | None = None, form: Form | None = None) -> Path:
     """Write summary.json and summary.html into an audit's folder and return the page's path.
 
-    source: to show the listed pictures, which are read again; None shows none.
+    source: to show the listed pictures, which are read again in the audit's form; None shows none.
     """
     write_json(folder / "summary.json", found.as_json())
-    pictures = {} if source is None else _pictures(found, source, Form(target.picture_shape, how))
+    pictures = {} if source is None else _pictures(found, source, form or Form(target.picture_shape))
     title = f"Audit of {target.card.title or target.name}"
     file = folder / "summary.html"
     text = page(title, blocks(found, title, target, pictures))
@@ -148,13 +148,15 @@ def _pictures(found: Digest, source: Source, form: Form) -> dict[int, np.ndarray
 
 def _failures(found: Digest) -> list[Block]:
     bad = found.rows - found.statuses["scored"]
+    left: list[Block] = [Text(" ".join(found.left_out))] if found.left_out else []
     if not bad:
-        return [Heading("Failures", 2), Text("There were none: every picture has its scores.")]
+        return [Heading("Failures", 2), Text("There were none: every picture has its scores."), *left]
     unreadable = found.statuses[UNREADABLE]
     kinds = tuple((f"{count:,}", sentence) for sentence, count in found.kinds.most_common(FAILURES))
     return [
         Heading("Failures", 2),
         Text(f"Without a score, or not with all of them: {bad:,}. Of these, {unreadable:,} could not be used at all."),
+        *left,
         Table(kinds, (0.14, 0.86), ("pictures", "why")),
         Heading("The first of them", 3),
         Table(tuple(found.errors[:FAILURES]), (0.4, 0.6), ("picture", "why")),

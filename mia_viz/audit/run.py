@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from mia_viz.audit.ahead import Ahead, Form, Ready
 from mia_viz.audit.scorer import Scorer
 from mia_viz.audit.source import Source
 from mia_viz.audit.table import Manifest, Parts, schema
+from mia_viz.audit.trying import Trying, forget
+from mia_viz.pictures.picture import View
 from mia_viz.reference import settings_text
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ class Options:
     how: pictures are prepared. seed: of the noise. batch: pictures asked about together, None for 16 (64 on a GPU).
     part: pictures per part. shard: (i, n), do every n-th part, beginning with the i-th (from 1). workers: processes
     that decode, None for none on a CPU and up to 8 beside a GPU. spectra: keep the energy per frequency ring. retry:
-    do parts again that hold unreadable pictures.
+    do parts again that hold unreadable pictures; the old ones stay until the new ones are there. view: what of scans is
+    looked at.
     """
 
     how: str = "exact"
@@ -46,6 +49,7 @@ class Options:
     workers: int | None = None
     spectra: bool = True
     retry: bool = False
+    view: View = field(default_factory=View)
 
 
 @dataclass(frozen=True)
@@ -104,21 +108,25 @@ def audit(
     with another audit, OSError for storage that fails, torch.OutOfMemoryError.
     """
     options = options or Options()
-    parts, batch = begun(target, source, plans, folder, options, reference)
-    mine = mine_of(options.shard)
-    done, count = parts.done(), source.count()
+    parts, batch, done = begun(target, source, plans, folder, options, reference)
+    mine, count = mine_of(options.shard), source.count()
 
     def wanted(place: int) -> bool:
         part = place // options.part
         return mine(part) and part not in done
 
     scorer = Scorer(target, plans, options.seed, reference, options.spectra)
-    form = Form(target.picture_shape, options.how)
+    form = Form(target.picture_shape, options.how, options.view)
     total = None if count is None else places(range(-(-count // options.part)), options.part, count, mine)
     before = places(done, options.part, count, mine)
     workers = _workers(target) if options.workers is None else options.workers
-    with Ahead(source.items(wanted), form, 2 * batch, workers) as pictures:
-        return _work(pictures, scorer, parts, batch, Tally(0, before, total, 0.0, 0.0, 0.0), report)
+    with (
+        Trying(folder) as trying,
+        Ahead(source.items(wanted), form, 2 * batch, workers, trying=trying) as pictures,
+    ):
+        tally = _work(pictures, scorer, parts, batch, Tally(0, before, total, 0.0, 0.0, 0.0), report)
+    forget(folder, options.shard)
+    return tally
 
 
 def begun(
@@ -128,16 +136,17 @@ def begun(
     folder: Path,
     options: Options,
     reference: Reference | None,
-) -> tuple[Parts, int]:
-    """The folder's table, fit to go on with, and how many pictures are asked about together. Raises ValueError."""
+) -> tuple[Parts, int, set[int]]:
+    """The folder's table, how many pictures are asked about together, and the parts that need not be done.
+
+    Raises ValueError for a folder with another audit, or among the pictures."""
     if source.holds(folder):
         raise ValueError(f"{folder} lies among the pictures; choose a folder outside them for the table.")
     batch = options.batch or BATCH.get(target.device.type, 16)
     manifest(target, source, plans, options, batch, reference).agree(folder)
     parts = Parts(folder, schema(plans, options.spectra), options.part)
-    if options.retry:
-        parts.drop_unreadable(mine_of(options.shard))
-    return parts, batch
+    again = parts.unreadable(mine_of(options.shard)) if options.retry else set()
+    return parts, batch, parts.done() - again
 
 
 def _work(
@@ -182,7 +191,7 @@ def manifest(
             "guidance passes": target.passes,
             "device": target.device.type,
             "attacks": {chosen.key: settings_text(chosen) for chosen in plans},
-            "preparation": options.how,
+            "preparation": " ".join((options.how, *options.view.flags)),
             "seed": options.seed,
             "batch": batch,
             "part": options.part,

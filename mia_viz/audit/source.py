@@ -8,19 +8,46 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from mia_viz.commands.known import SUFFIXES
-from mia_viz.pictures.files import MAX_BYTES
+from mia_viz.audit import containers
+from mia_viz.audit.reading import (
+    CAPTION_BYTES,
+    NOT_ORDINARY,
+    Answer,
+    Passed,
+    Reader,
+    broken,
+    caption_text,
+    limited,
+    quiet,
+)
+from mia_viz.audit.walk import Found, is_local, kind_of, one, walk_local, walk_remote
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-ZIPS, TARS, PARQUETS = (".zip",), (".tar", ".tar.gz", ".tgz"), (".parquet",)
-CAPTION_BYTES = 100_000
+PACKAGES = {
+    "http": "aiohttp requests",
+    "https": "aiohttp requests",
+    "s3": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "abfs": "adlfs",
+    "az": "adlfs",
+    "sftp": "paramiko",
+    "ssh": "paramiko",
+}
+"""What must be installed to read addresses that begin so."""
+READ_THROUGH = ("tar", "arrow")
+"""Kinds of containers that tell what they hold only to those who read them from end to end."""
+OUTSIDE = "This row names a file outside the folder of the pictures, which is not followed."
+MOST_ENDS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +62,6 @@ class Item:
     data: bytes | None
     caption: str | None = None
     error: str = ""
-
-
-@dataclass(frozen=True)
-class Found:
-    """One file of the source: its name within the source, its path in the file system, its bytes (-1 if unknown)."""
-
-    name: str
-    path: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -62,10 +80,6 @@ class Start:
     place: int
     file: str = ""
     inside: int = 0
-
-
-Reader = Callable[[], tuple[bytes | None, str | None, str]]
-"""Gives (data, caption, error) of one picture; called only for places that are wanted."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +105,9 @@ class Source:
             there = system.exists(root)
         except ImportError as error:
             kind = self.where.partition(":")[0]
-            raise ValueError(f"Pictures at {kind}: need a further package: {error}.") from error
+            needed = PACKAGES.get(kind, "")
+            how = f"python -m pip install {needed}" if needed else str(error)
+            raise ValueError(f"Pictures at {kind}: need a further package: {how}.") from error
         except ValueError as error:
             raise ValueError(f"{self.where} is no address of pictures that can be read here.") from error
         if not there:
@@ -99,63 +115,78 @@ class Source:
         object.__setattr__(self, "system", system)
         object.__setattr__(self, "root", root)
 
-    def files(self, first: str = "") -> Iterator[Found]:
-        """The files that hold pictures, in the order of their names, from the one named `first` on."""
-        if not self.system.isdir(self.root):
-            name = self.root.rstrip("/").rpartition("/")[2]
-            yield Found(name, self.root, self.system.size(self.root) or -1)
-            return
-        walk = _walk_local if _is_local(self.system) else self._walk
-        yield from walk(self.root.rstrip("/"), "", first)
+    def files(self, first: str = "", passed: Passed = quiet) -> Iterator[Found]:
+        """The files that hold pictures, in the order of their names, from the one named `first` on.
 
-    def _walk(self, folder: str, prefix: str, first: str) -> Iterator[Found]:
-        head, _, rest = first.partition("/")
-        entries = {entry["name"].rstrip("/").rpartition("/")[2]: entry for entry in self.system.ls(folder, detail=True)}
-        for name in sorted(entries):
-            entry = entries[name]
-            if name.startswith(".") or not name or name < head:
-                continue
-            if entry["type"] == "directory":
-                yield from self._walk(entry["name"].rstrip("/"), f"{prefix}{name}/", rest if name == head else "")
-            elif _holds_pictures(name):
-                yield Found(prefix + name, entry["name"], entry.get("size") or -1)
+        passed: told the names of the others.
+        """
+        root = self.root.rstrip("/")
+        if not self.system.isdir(self.root):
+            yield one(self.system, self.root)
+        elif is_local(self.system):
+            yield from walk_local(root, "", first, passed)
+        else:
+            yield from walk_remote(self.system, root, "", first, passed)
 
     def holds(self, folder: Path) -> bool:
         """Whether a folder of this machine lies among the pictures."""
-        return _is_local(self.system) and folder.resolve().is_relative_to(Path(self.root).resolve())
+        return is_local(self.system) and folder.resolve().is_relative_to(Path(self.root).resolve())
 
     def fingerprint(self) -> str:
-        """SHA-256 of the names and sizes of all files, and of all that decides what is read from them."""
+        """SHA-256 of the names, sizes and stamps of all files, and of all that decides what is read from them."""
         decided = (self.columns, self.told, sorted((self.captions or {}).items()))
         digest = hashlib.sha256(repr(decided).encode())
         for found in self.files():
-            digest.update(f"{found.name}\t{found.size}\n".encode("utf-8", "surrogateescape"))
+            digest.update(f"{found.name}\t{found.size}\t{found.stamp}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
     def count(self) -> int | None:
         """How many pictures there are; None where finding out would mean reading a remote archive through."""
-        from mia_viz.audit import containers
-
         total = 0
         for found in self.files():
-            kind = kind_of(found.name)
-            if kind == "tar" and not _is_local(self.system):
+            if kind_of(found.name) in READ_THROUGH and not is_local(self.system):
                 return None
-            total += 1 if kind == "picture" else sum(1 for _ in containers.pictures(kind, self, found))
+            total += sum(1 for _ in self._pictures(found))
         return total
+
+    def passed_over(self) -> Counter[str]:
+        """How many files were passed over, in folders and archives, by the ends of their names in small letters.
+
+        Captions are not counted where they are told, nor what lies in archives that would be read through for it.
+        """
+        ends: Counter[str] = Counter()
+
+        def passed(name: str) -> None:
+            last = name.rpartition("/")[2].lower()
+            if not (self.told and last.endswith(".txt")):
+                ends[posixpath.splitext(last)[1]] += 1
+
+        for found in self.files(passed=passed):
+            kind = kind_of(found.name)
+            if kind in ("zip", "tar") and is_local(self.system):
+                for _ in containers.pictures(self, found, passed):
+                    pass
+        return ends
+
+    def passed_words(self) -> str:
+        """What was passed over, in one sentence; empty for nothing."""
+        ends = self.passed_over()
+        if not ends:
+            return ""
+        kinds = [f"{end or 'no ending'}: {count:,}" for end, count in ends.most_common(MOST_ENDS)]
+        kinds += ["and others"] if len(ends) > MOST_ENDS else []
+        files = "file was" if ends.total() == 1 else "files were"
+        return f"{ends.total():,} {files} passed over as no picture that is read here ({', '.join(kinds)})."
 
     def starts(self, size: int) -> tuple[list[Start], int]:
         """The first picture of every `size` ones, and how many pictures there are; no picture is read.
 
         A remote archive is walked through for it.
         """
-        from mia_viz.audit import containers
-
         found_starts: list[Start] = []
         place = 0
         for found in self.files():
-            kind = kind_of(found.name)
-            number = 1 if kind == "picture" else sum(1 for _ in containers.pictures(kind, self, found))
+            number = sum(1 for _ in self._pictures(found))
             first = -(-place // size) * size
             found_starts += [Start(at, found.name, at - place) for at in range(first, place + number, size)]
             place += number
@@ -173,20 +204,22 @@ class Source:
         Raises OSError when an archive's storage fails in the middle, since places after it would be wrong; a damaged
         archive is an item with an error.
         """
-        from mia_viz.audit import containers
-
         start = start or Start(0)
         place = start.place - start.inside
         for found in self.files(start.file):
-            kind = kind_of(found.name)
-            alone = [(found.name, self._reader(found))]
-            for name, read in alone if kind == "picture" else containers.pictures(kind, self, found):
+            for name, read in self._pictures(found):
                 if stop is not None and place >= stop:
                     return
                 if place >= start.place and wanted(place):
                     data, caption, error = read()
                     yield self._item(place, name, data, caption, error)
                 place += 1
+
+    def _pictures(self, found: Found) -> Iterator[tuple[str, Reader]]:
+        if kind_of(found.name) == "picture":
+            yield found.name, self._reader(found)
+        else:
+            yield from containers.pictures(self, found)
 
     def _item(self, place: int, name: str, data: bytes | None, caption: str | None, error: str) -> Item:
         if self.captions is None:
@@ -197,20 +230,51 @@ class Source:
         return Item(place, name, data, told, error)
 
     def _reader(self, found: Found) -> Reader:
-        def read() -> tuple[bytes | None, str | None, str]:
+        if not found.ordinary:
+            return broken(NOT_ORDINARY)
+
+        def read() -> Answer:
+            data, error = self._bytes(found.path)
             try:
-                with self.open(found.path) as file:
-                    data = file.read(MAX_BYTES + 1)
-                return data, self._beside(found.path), ""
+                return data, None if data is None else self._beside(found.path), error
             except OSError as error:
-                return None, None, f"This file cannot be read: {error.strerror or type(error).__name__}."
+                return None, None, _cannot(error)
 
         return read
+
+    def _bytes(self, path: str) -> tuple[bytes | None, str]:
+        try:
+            with self.open(path) as file:
+                return limited(file)
+        except OSError as error:
+            return None, _cannot(error)
+
+    def named(self, found: Found, path: str) -> tuple[bytes | None, str]:
+        """The picture that a row of the file `found` names by its path, seen from that file, or why there is none.
+
+        Nothing outside the source's folder (for a single file the folder it lies in) is ever opened.
+        """
+        folder = posixpath.dirname(found.path)
+        root = self.root.rstrip("/") if self.system.isdir(self.root) else folder
+        try:
+            there = posixpath.normpath(posixpath.join(folder, path))
+            if is_local(self.system):
+                inside = Path(there).resolve().is_relative_to(Path(root).resolve())
+            else:
+                inside = f"{there}/".startswith(f"{root}/")
+            if not inside:
+                return None, OUTSIDE
+            if not self.system.isfile(there):
+                return None, "The file that this row names is not there."
+        except (OSError, ValueError):  # names that no file can have
+            return None, "The file that this row names is not there."
+        return self._bytes(there)
 
     def _beside(self, path: str) -> str | None:
         """The caption in a text file of the picture's name, if there is one."""
         text = path[: path.rfind(".")] + ".txt"
-        if not self.told or not self.system.exists(text):
+        there = os.path.isfile if is_local(self.system) else self.system.exists
+        if not self.told or not there(text):
             return None
         with self.open(text) as file:
             return caption_text(file.read(CAPTION_BYTES))
@@ -220,46 +284,5 @@ class Source:
         return self.system.open(path, "rb")
 
 
-def kind_of(name: str) -> str:
-    """What a file is by the end of its name: "zip", "tar", "parquet", or else "picture"."""
-    low = name.lower()
-    kinds = (("zip", ZIPS), ("tar", TARS), ("parquet", PARQUETS))
-    return next((kind for kind, ends in kinds if low.endswith(ends)), "picture")
-
-
-def caption_text(data: bytes) -> str | None:
-    """A caption as stored in a text file; None where it is no UTF-8."""
-    try:
-        return " ".join(data.decode("utf-8-sig").split())
-    except UnicodeDecodeError:
-        return None
-
-
-def _holds_pictures(name: str) -> bool:
-    return name.lower().endswith((*SUFFIXES, *ZIPS, *TARS, *PARQUETS))
-
-
-def _is_local(system: Any) -> bool:
-    return "file" in ([system.protocol] if isinstance(system.protocol, str) else system.protocol)
-
-
-def _walk_local(folder: str, prefix: str, first: str) -> Iterator[Found]:
-    """Like Source._walk, holding nothing but the names of one folder; folders behind links are not entered."""
-    with os.scandir(folder) as entries:
-        names = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-    head, _, rest = first.partition("/")
-    for name, is_folder in names:
-        path = f"{folder}/{name}"
-        if name.startswith(".") or name < head:
-            continue
-        if is_folder:
-            yield from _walk_local(path, f"{prefix}{name}/", rest if name == head else "")
-        elif _holds_pictures(name) and not os.path.isdir(path):
-            yield Found(prefix + name, path, _size(path))
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:  # a broken link; reading it will say so
-        return -1
+def _cannot(error: OSError) -> str:
+    return f"This file cannot be read: {error.strerror or type(error).__name__}."

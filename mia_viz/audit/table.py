@@ -7,11 +7,8 @@ complete, so a part that is there is whole. `pandas.read_parquet(folder / "parts
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mia_viz.commands.common import write_json
+from mia_viz.whole import whole_file, write_new
 
 if TYPE_CHECKING:
     from mia_viz.analysis import Plan
@@ -74,30 +71,22 @@ class Parts:
         return {int(match[1]) for match in found if match}
 
     def write(self, part: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write a part, all or nothing; leavings of runs that were killed at it are removed.
+        """Write a part, all or nothing. Raises OSError where that is not possible.
 
         Two writers of one part (on a cluster one that was given up may still be alive) write the same, so it does not
         matter which of them is first.
         """
-        file = self.file(part)
-        partial = file.with_name(f"{file.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
-        with partial.open("wb") as opened:
-            pq.write_table(pa.Table.from_pylist(list(rows), self.columns), opened, compression="zstd")
-            opened.flush()
-            os.fsync(opened.fileno())
-        with suppress(FileNotFoundError):  # the other writer has finished, and removed ours
-            os.replace(partial, file)
-        if not file.exists():
-            raise FileNotFoundError(f"{file} was not written.")
-        for left in self.folder.glob(f"{file.name}.*.partial"):
-            left.unlink(missing_ok=True)
+        with whole_file(self.file(part)) as partial:
+            pq.write_table(pa.Table.from_pylist(list(rows), self.columns), partial, compression="zstd")
 
-    def drop_unreadable(self, mine: Callable[[int], bool]) -> None:
-        """Remove those of my parts that hold unreadable pictures, so that they are tried again."""
+    def unreadable(self, mine: Callable[[int], bool]) -> set[int]:
+        """Those of my parts that hold unreadable pictures."""
+        found = set()
         for part in filter(mine, self.done()):
             statuses = pq.read_table(self.file(part), columns=["status"]).column("status")
             if UNREADABLE in statuses.unique().to_pylist():
-                self.file(part).unlink()
+                found.add(part)
+        return found
 
     def rows(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """All rows in order of place, one part in memory at a time."""
@@ -114,10 +103,10 @@ class Manifest:
 
     def agree(self, folder: Path) -> None:
         """Write audit.json, or compare with the one that is there. Raises ValueError naming what differs."""
-        file = folder / "audit.json"
-        if not file.is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            write_json(file, {"format": FORMAT, "source": self.source, **self.values})
+        file, asked = folder / "audit.json", {"format": FORMAT, "source": self.source, **self.values}
+        folder.mkdir(parents=True, exist_ok=True)
+        # Shards start together: one of them writes it, and the others compare.
+        if not file.is_file() and write_new(file, f"{json.dumps(asked, indent=1, allow_nan=False)}\n".encode()):
             return
         try:
             there = json.loads(file.read_text(encoding="utf-8"))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mia_viz.commands.audit_paper import add_plan, assumptions_of, render
 from mia_viz.commands.captions import NONE, add_captions, read_captions, refuse_unless_taken
 from mia_viz.commands.common import add_attacks, add_target, choose, target_of, whole_number
+from mia_viz.commands.views import add_view, view_of
 
 if TYPE_CHECKING:
     from mia_viz.audit.run import Tally
@@ -29,17 +30,20 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--images",
         metavar="SOURCE",
-        help="folder, zip, tar (WebDataset) or Parquet, here or at an address such as s3://bucket/folder",
+        help="folder, zip, tar (WebDataset), Parquet or Arrow, here or at an address such as s3://bucket/folder",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="for the table and the summary page")
     add_target(parser)
     add_attacks(parser, DEFAULT_ATTACKS)
     parser.add_argument("--prepare", choices=("exact", "crop", "fit"), default="exact", help="default: %(default)s")
+    add_view(parser)
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of the noise (default: 0)")
     parser.add_argument("--reference", type=Path, metavar="FILE", help="a reference you built, for p-values")
     add_captions(parser)
-    parser.add_argument("--image-column", metavar="NAME", help="of Parquet files (default: image, or the only one)")
-    parser.add_argument("--caption-column", metavar="NAME", help="of Parquet files (default: caption, text or prompt)")
+    parser.add_argument(
+        "--image-column", metavar="NAME", help="of Parquet and Arrow files (default: image, or the only one)"
+    )
+    parser.add_argument("--caption-column", metavar="NAME", help="of the same files (default: caption, text or prompt)")
     _add_how(parser)
     _add_engine(parser)
     add_plan(parser)
@@ -120,6 +124,7 @@ def audited(arguments: argparse.Namespace, target: Target, work: Callable[..., T
         arguments.workers,
         not arguments.no_spectra,
         arguments.retry,
+        view_of(arguments),
     )
     end = work(target, source, choice.plans, arguments.out, options, known.reference, progress())
     lines = [*choice.skipped, *finished(end)]
@@ -156,12 +161,15 @@ def summarised(arguments: argparse.Namespace, source: Source, target: Target, pl
     """Write the summary page, unless this was one shard of several; lines to print."""
     if arguments.shard[1] > 1:
         return ["When all shards are done, the same command without --shard writes the summary page."]
+    from mia_viz.audit.ahead import Form
     from mia_viz.audit.digest import digest
     from mia_viz.audit.page import write
 
-    found = digest(arguments.out, plans, reference, target)
-    page = write(found, arguments.out, target, source if arguments.thumbnails else None, arguments.prepare)
-    return [found.answer, f"The table is in {arguments.out / 'parts'}, the summary page is {page}."]
+    passed = source.passed_words()
+    found = digest(arguments.out, plans, reference, target, passed)
+    form = Form(target.picture_shape, arguments.prepare, view_of(arguments))
+    page = write(found, arguments.out, target, source if arguments.thumbnails else None, form)
+    return [found.answer, *found.left_out, f"The table is in {arguments.out / 'parts'}, the summary page is {page}."]
 
 
 def progress() -> Callable[[Tally], None]:

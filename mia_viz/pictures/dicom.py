@@ -75,6 +75,10 @@ MOST_BITS = 32
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 PREAMBLE = bytes(128) + b"DICM"
 RLE = "1.2.840.10008.1.2.5"
+OFTEN_BURNED = ("US", "SC", "OT", "XA")
+"""Modalities whose pictures often have text in them: ultrasound, secondary capture, other, X-ray angiography."""
+CAPTURED = "1.2.840.10008.5.1.4.1.1.7"
+"""Secondary capture, of one or more frames: pictures of screens and papers, under any modality (PS3.4 B.5)."""
 LONGEST_RLE = 16_000_000
 """Bytes of one frame; its decoder goes through them in Python."""
 # Its warnings quote values of tags, which have no place in a log.
@@ -222,8 +226,14 @@ def _numbers(value: object) -> list[float]:
 
 
 def _warnings(tags: Dataset) -> tuple[str, ...]:
-    notes = ()
-    if str(tags.get("BurnedInAnnotation", "")).upper() == "YES":
+    notes, burned = (), str(tags.get("BurnedInAnnotation") or "").upper()
+    made = str(getattr(tags, "file_meta", Dataset()).get("MediaStorageSOPClassUID") or "")
+    if burned not in ("YES", "NO") and (tags.get("Modality") in OFTEN_BURNED or made.startswith(CAPTURED)):
+        notes += (
+            "The file does not say whether text is burned into the picture, which pictures of its kind often have: "
+            "look for names before you show it to anyone.",
+        )
+    if burned == "YES":
         notes += ("The file says that text is burned into the picture: look for names before you show it to anyone.",)
     if str(tags.get("RecognizableVisualFeatures", "")).upper() == "YES":
         notes += ("The file says that a person could be recognised in the picture.",)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from mia_viz.pictures.depths import deep_values, float_values, long_floats, signed_values
 from mia_viz.pictures.limits import MAX_BYTES, MAX_PIXELS, MAX_SCAN_BYTES, TOO_MANY_PIXELS, guarded, sha256_of
 from mia_viz.pictures.picture import Picture, PictureError
 from mia_viz.pictures.volume import View, Volume
@@ -51,7 +52,6 @@ EIGHT_BIT_MODES = ("L", "LA", "RGB", "RGBA", "CMYK")
 SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N")
 TURNED = range(2, 9)
 WHITE_IS_ZERO = 0
-DARK = 4096
 
 RESAVE = "open it in an image editor and save it again"
 
@@ -91,7 +91,7 @@ def open_volume(source: str | os.PathLike[str] | bytes, name: str | None = None)
         return open_folder(Path(source), name)
     if not data:
         raise PictureError("This file is empty; please choose another one.")
-    kind = _kind_of_scan(data[:HEAD])
+    kind = kind_of_scan(data)
     if not kind:
         return None
     _check_size(data, MAX_SCAN_BYTES)
@@ -107,8 +107,9 @@ def open_volume(source: str | os.PathLike[str] | bytes, name: str | None = None)
     return opened(data, name)
 
 
-def _kind_of_scan(head: bytes) -> str:
-    """The format of a scan from its first HEAD bytes; empty for anything else."""
+def kind_of_scan(data: bytes) -> str:
+    """The format of a scan from its first HEAD bytes or more; empty for anything else."""
+    head = data[:HEAD]
     if head[128:132] == b"DICM":  # whose first 128 bytes may be another format's
         return "DICOM"
     if any(signature.match(head) for signature in SIGNATURES.values()):
@@ -142,7 +143,7 @@ def _read(source: str | os.PathLike[str]) -> bytes | None:
             raise PictureError("This is not an ordinary file; please choose a picture file.")
         with path.open("rb") as file:
             head = file.read(HEAD)
-            most = MAX_SCAN_BYTES if _kind_of_scan(head) else MAX_BYTES
+            most = MAX_SCAN_BYTES if kind_of_scan(head) else MAX_BYTES
             return head + file.read(most + 1 - len(head))
     except OSError:
         raise PictureError("This file cannot be read; please check that you may open it.") from None
@@ -164,6 +165,10 @@ def _decode(data: bytes, kind: str) -> tuple[np.ndarray, str, int, tuple[str, ..
                 # Decoding stops at the last row; only this looks at checksums and the end of the file.
                 with Image.open(io.BytesIO(data), formats=[kind]) as image:
                     image.verify()
+            elif kind == "TIFF" and (stored := long_floats(data)) is not None:
+                pixels = float_values(stored)
+                pixels.flags.writeable = False
+                return pixels, "F", 64, ()
             with Image.open(io.BytesIO(data), formats=[kind]) as image:
                 return _extract(image, data)
         except Image.DecompressionBombError as error:
@@ -243,9 +248,11 @@ def _upright(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
 def _values(image: Image.Image, bits: int) -> tuple[np.ndarray, tuple[str, ...]]:
     """Decoded image to float32 (H, W, C) in [0, 1], with notes about its depth."""
     if image.mode == "F":
-        return _float_values(np.array(image, dtype=np.float32)), ()
+        return float_values(np.array(image, dtype=np.float32)), ()
     if image.mode in SIXTEEN_BIT_MODES and "transparency" not in image.info:
-        return _deep_values(np.asarray(image), 2**bits - 1)
+        return deep_values(np.asarray(image), 2**bits - 1)
+    if image.mode == "I" and bits == 16 and "transparency" not in image.info:
+        return signed_values(np.asarray(image))
     image = _looked_up(image, bits)
     if image.mode not in EIGHT_BIT_MODES:
         raise PictureError(
@@ -267,24 +274,3 @@ def _looked_up(image: Image.Image, bits: int) -> Image.Image:
         raise PictureError("This picture marks one colour as transparent; save it with an alpha channel or without.")
     decoded = DECODED_MODES.get(image.mode, image.mode)
     return image.convert(WITH_ALPHA.get(decoded, decoded))
-
-
-def _deep_values(stored: np.ndarray, white: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Unsigned values (H, W) up to `white` to float32 (H, W, 1) in [0, 1]."""
-    brightest = int(stored.max())
-    notes = ()
-    if brightest < DARK <= white:
-        notes = (f"The brightest value is {brightest} of {white}, so the picture is very dark.",)
-    return (stored.astype(np.float32) / white)[..., np.newaxis], notes
-
-
-def _float_values(stored: np.ndarray) -> np.ndarray:
-    """Floating-point values (H, W) to (H, W, 1); refused outside [0, 1], since no other range is agreed."""
-    if not np.isfinite(stored).all():
-        raise PictureError("This picture has pixels without a value (NaN or infinite); fill them and save it again.")
-    if stored.min() < 0 or stored.max() > 1:
-        raise PictureError(
-            f"The values of this picture run from {stored.min():.4g} to {stored.max():.4g}; "
-            "scale them to 0 (black) to 1 (white) and save it again."
-        )
-    return stored[..., np.newaxis]

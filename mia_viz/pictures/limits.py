@@ -19,6 +19,8 @@ MAX_PIXELS = 64_000_000
 MAX_SLICE_PIXELS = 32_000_000
 MAX_VOXELS = 256_000_000
 MAX_FILES = 2_000
+FEWEST_IN_SET, MOST_IN_SET = 5, 5_000
+"""Of a set that is asked about as a whole: fewer say too little, more take too long."""
 
 TOO_MANY_PIXELS = f"This picture has more than {MAX_PIXELS // 10**6} million pixels; save a smaller copy and use that."
 TOO_LARGE_INSIDE = f"This file unpacks to more than {MAX_SCAN_BYTES // 10**6} MB; save a smaller part of it."

@@ -26,11 +26,10 @@ from mia_viz.pictures.limits import (
     joint_sha256,
     sha256_of,
 )
+from mia_viz.pictures.named import DICOM_HEAD, is_dicom
 from mia_viz.pictures.picture import PictureError
 from mia_viz.pictures.volume import Plane, Volume
 
-HEAD = 132
-MAGIC = b"DICM"
 ENCRYPTED = 0x1
 Read = Callable[[], bytes]
 
@@ -68,7 +67,7 @@ def open_zip(data: bytes, name: str) -> Volume:
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
         _check_entries(entries)
         reads = [_unpacker(archive, entry) for entry in entries]
-        reads = [read for read in reads if is_dicom(read()[:HEAD])]
+        reads = [read for read in reads if is_dicom(read()[:DICOM_HEAD])]
     if not reads:
         raise PictureError("This archive holds no DICOM files; unpack it and choose a single picture.")
     return _volume(reads, name)
@@ -101,11 +100,6 @@ def _unpacker(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Read:
     return read
 
 
-def is_dicom(head: bytes) -> bool:
-    """Whether the first 132 bytes are those of a DICOM file with its preamble, as stored series have it."""
-    return head[128:132] == MAGIC
-
-
 def _reader(file: Path) -> Read:
     def read() -> bytes:
         with file.open("rb") as stream:
@@ -116,7 +110,7 @@ def _reader(file: Path) -> Read:
 
 def _head(file: Path) -> bytes:
     with file.open("rb") as stream:
-        return stream.read(HEAD)
+        return stream.read(DICOM_HEAD)
 
 
 def _volume(reads: Sequence[Read], name: str) -> Volume:

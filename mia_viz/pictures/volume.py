@@ -15,7 +15,7 @@ import numpy as np
 from mia_viz.pictures.picture import Picture, PictureError, View
 
 FROM_FILE = "file"
-"""The name under which a file's first own window is chosen."""
+"""The name under which a file's first own window is chosen; its next ones are "file 2", "file 3", ..."""
 LINEAR, EXACT, SIGMOID = "LINEAR", "LINEAR_EXACT", "SIGMOID"
 MOST_SETTING = 1e30
 
@@ -35,7 +35,9 @@ class Window:
     def __post_init__(self) -> None:
         least = 1.0 if self.function == LINEAR else 1e-30
         if not (abs(self.level) <= MOST_SETTING and least <= self.width <= MOST_SETTING):  # NaN fails too
-            raise PictureError("A window needs a level and a width of at least 1, both ordinary numbers.")
+            if self.function == LINEAR:
+                raise PictureError("A window needs a level and a width of at least 1, both ordinary numbers.")
+            raise PictureError("A window needs a level and a width above 0, both ordinary numbers.")
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Values of any shape to float32 brightness in [0, 1]."""
@@ -133,12 +135,11 @@ class Volume:
         return names[asked.strip().lower()]
 
     def window(self, asked: str) -> Window:
-        """The window of a preset's name, "file", or "LEVEL,WIDTH". Raises PictureError."""
+        """The window of a preset's name, "file", "file 2", or "LEVEL,WIDTH". Raises PictureError."""
         text = re.sub(r"[ _-]+", " ", asked.strip().lower()) if "," not in asked else asked
-        if text == FROM_FILE:
-            if not self.windows:
-                raise PictureError("This file brings no window of its own; name another one.")
-            return self.windows[0]
+        own = re.fullmatch(rf"{FROM_FILE}(?: (\d{{1,3}}))?", text)
+        if own:
+            return self._own_window(int(own[1] or 1))
         if text in PRESETS:
             if self.hounsfield is False:
                 raise PictureError(f'The window "{text}" is for CT; this scan is of another kind, so give two numbers.')
@@ -149,7 +150,25 @@ class Volume:
             raise PictureError(
                 f"A window is {_either((*PRESETS, FROM_FILE))}, or a level and a width such as 40,80."
             ) from None
-        return Window("chosen", level, width)
+        return Window("chosen", level, width, self.chosen_function(width))
+
+    def chosen_function(self, width: float) -> str:
+        """The function of a window of this width that is chosen by hand.
+
+        DICOM's own (LINEAR) for DICOM, unless the file's window names the exact one; it is defined for widths from 1
+        (PS3.3 C.11.2.1.2.1), so narrower ones, as small values need them, are exactly linear. So are those of all
+        other files, whose units are not steps of 1.
+        """
+        dicom = self.kind == "DICOM" and not (self.windows and self.windows[0].function == EXACT)
+        return LINEAR if dicom and width >= 1 else EXACT
+
+    def _own_window(self, number: int) -> Window:
+        """One of the file's own windows, counted from 1."""
+        if not self.windows:
+            raise PictureError("This file brings no window of its own; name another one.")
+        if not 1 <= number <= len(self.windows):
+            raise PictureError(f"There is no window {number} in this file; it brings {len(self.windows)}.")
+        return self.windows[number - 1]
 
     def _index(self, axis: int, asked: int | None) -> int:
         count = self.counts[axis]

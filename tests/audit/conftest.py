@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from mia_viz.audit.source import Source
+
 SIDE = 16
 
 
@@ -91,3 +93,18 @@ def container(request: pytest.FixtureRequest, tmp_path: Path, pngs) -> Path:
 def make_container():
     """make(kind, folder, pngs): see WRITERS."""
     return lambda kind, folder, pngs: WRITERS[kind](folder, pngs)
+
+
+@pytest.fixture
+def wavy(make_wavy):
+    return make_wavy()
+
+
+@pytest.fixture
+def bad(folder):
+    """Twelve pictures, of which 3 are unusable: no picture, another size, cut off."""
+    (folder / "0001.png").write_bytes(b"words")
+    (folder / "0005.png").write_bytes((folder / "0005.png").read_bytes()[:60])
+    (folder / "more" / "0009.png").unlink()
+    (folder / "more" / "0009.png").symlink_to(folder / "nowhere")
+    return Source(str(folder))

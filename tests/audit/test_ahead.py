@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import multiprocessing
 import os
 import time
 
@@ -10,6 +12,8 @@ import pytest
 
 from mia_viz.audit.ahead import CRASHED, Ahead, Form, decode
 from mia_viz.audit.source import Item
+from mia_viz.audit.trying import Trying, forget
+from mia_viz.pictures.picture import View
 
 FORM = Form((1, 16, 16))
 
@@ -83,3 +87,72 @@ def test_a_file_that_ends_its_worker_is_a_row(pngs):
     assert [ready.place for ready in found] == list(range(12))
     assert found[4].error == CRASHED
     assert [ready.place for ready in found if ready.values is None] == [4]
+
+
+def test_a_file_that_ended_a_run_before_is_tried_in_a_process_of_its_own(pngs, tmp_path):
+    deadly = items(pngs)
+    deadly[4] = Item(4, "4.png", b"deadly")
+    context = multiprocessing.get_context("spawn")
+    alone = context.Process(target=run_alone, args=(deadly, tmp_path))
+    alone.start()
+    alone.join()
+    assert alone.exitcode == 3, "the first run ends with the decoder"
+    with Trying(tmp_path) as trying:
+        assert trying.suspects == {4}
+        with Ahead(deadly, FORM, work=fragile, trying=trying) as ahead:
+            found = list(ahead)
+    assert [ready.error for ready in found] == [CRASHED if i == 4 else "" for i in range(12)]
+    forget(tmp_path, (1, 2))
+    assert Trying(tmp_path).suspects == {4}, "another shard may still need it"
+    forget(tmp_path, (1, 1))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sound_file_under_suspicion_gives_its_usual_row(pngs, tmp_path):
+    left = Trying(tmp_path)
+    left.note(7)
+    with Trying(tmp_path) as trying, Ahead(items(pngs), FORM, trying=trying) as ahead:
+        found = list(ahead)
+        trying.note(3)
+        assert Trying(tmp_path).suspects == {3, 7}
+        trying.note(None)
+        assert Trying(tmp_path).suspects == {7}
+    assert len(list(tmp_path.iterdir())) == 1, "its own note goes with the run"
+    np.testing.assert_array_equal(found[7].values, decode(items(pngs)[7], FORM).values)
+
+
+def run_alone(deadly, folder):
+    with Trying(folder) as trying, Ahead(deadly, FORM, work=fragile, trying=trying) as ahead:
+        list(ahead)
+
+
+def test_large_scans_do_not_wait_in_crowds(pngs, monkeypatch):
+    """However many pictures may wait, those sent to the workers hold no more bytes than one scan may have."""
+    from mia_viz.audit import ahead as module
+
+    monkeypatch.setattr(module, "MAX_SCAN_BYTES", 1000)
+    taken = []
+
+    def watched():
+        for item in items([png + bytes(900) for png in pngs]):
+            taken.append(item.place)
+            yield item
+
+    ahead = Ahead(watched(), FORM, depth=32, workers=1)
+    try:
+        for number, ready in enumerate(ahead._decoded(), start=1):
+            assert ready.place == number - 1
+            assert len(taken) <= number
+    finally:
+        ahead._pool.close()
+
+
+def test_a_view_is_of_scans_only(pngs):
+    scan = np.stack([np.full((16, 16), 10 * k, np.uint8) for k in range(8)])
+    file = io.BytesIO()
+    np.save(file, scan)
+    form = Form((1, 16, 16), "exact", View(slice=2))
+    picture, stack = (decode(Item(0, "a", data), form) for data in (pngs[0], file.getvalue()))
+    np.testing.assert_array_equal(picture.values, decode(Item(0, "a", pngs[0]), FORM).values)
+    np.testing.assert_allclose(stack.values, 20 / 127.5 - 1, atol=1e-6)
+    assert "no slice 9" in decode(Item(0, "a", file.getvalue()), Form((1, 16, 16), "exact", View(slice=9))).error

@@ -40,21 +40,6 @@ def table(folder) -> pa.Table:
     return pa.concat_tables([pq.read_table(f) for f in sorted((folder / "parts").glob("*.parquet"))])
 
 
-@pytest.fixture
-def wavy(make_wavy):
-    return make_wavy()
-
-
-@pytest.fixture
-def bad(folder):
-    """Twelve pictures, of which 3 are unusable: no picture, another size, cut off."""
-    (folder / "0001.png").write_bytes(b"words")
-    (folder / "0005.png").write_bytes((folder / "0005.png").read_bytes()[:60])
-    (folder / "more" / "0009.png").unlink()
-    (folder / "more" / "0009.png").symlink_to(folder / "nowhere")
-    return Source(str(folder))
-
-
 def test_rows_hold_what_the_engine_says(bad, wavy, tmp_path, pngs):
     end = audit(wavy, bad, PLANS, tmp_path / "out", SMALL)
     rows = table(tmp_path / "out").to_pylist()

@@ -8,8 +8,8 @@ import fsspec
 import pytest
 
 from mia_viz.audit.source import Columns, Source
-from mia_viz.commands.known import SUFFIXES
-from mia_viz.pictures.files import MAX_BYTES
+from mia_viz.pictures.limits import MAX_BYTES
+from mia_viz.pictures.named import SUFFIXES
 
 
 def contents(source: Source) -> list[tuple[bytes | None, str | None, str]]:
@@ -189,11 +189,11 @@ def test_a_stretch_of_a_remote_folder(folder):
 
 
 def test_files_before_a_start_are_not_looked_at(folder, monkeypatch):
-    from mia_viz.audit import source as module
+    from mia_viz.audit import walk
 
     looked = []
-    size = module._size
-    monkeypatch.setattr(module, "_size", lambda path: looked.append(path) or size(path))
+    here = walk._here
+    monkeypatch.setattr(walk, "_here", lambda name, path: looked.append(path) or here(name, path))
     names = [found.name for found in Source(str(folder)).files("more/0009.png")]
     assert names == ["more/0009.png", "more/0010.png", "more/0011.png"]
     assert len(looked) == 3

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from mia_viz.audit.run import Tally
 from mia_viz.cli import main
 from mia_viz.commands.audit import line, shard
+from tests.pictures.scans import dicom
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = pytest.mark.skipif(not os.environ.get("MIA_VIZ_LONG"), reason="only with MIA_VIZ_LONG=1")
@@ -90,6 +92,33 @@ def test_an_empty_source_is_one_sentence(model, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert audit(model, tmp_path / "empty", tmp_path / "out") == 2
     assert "no picture to ask about" in capsys.readouterr().err
+
+
+def test_a_dicom_folder_is_audited_and_what_is_left_out_is_said(model, tmp_path, capsys):
+    scan = np.random.default_rng(5).integers(0, 256, (3, 32, 32)).astype(np.uint8)
+    images = tmp_path / "images"
+    images.mkdir()
+    (images / "IM000001").write_bytes(dicom(scan))
+    (images / "IM000002").write_bytes(dicom(scan[0]))
+    (images / "viewer.exe").write_bytes(b"MZ")
+    assert audit(model, images, tmp_path / "out", "--slice", 0, "--prepare", "fit") == 0
+    printed = capsys.readouterr().out
+    assert "1 file was passed over as no picture that is read here (.exe: 1)." in printed
+    assert "Scans of which only one slice was looked at: 1." in printed
+    stack, single = table(tmp_path / "out").to_pylist()
+    assert "Slice 0 of 0 to 2 was read." in stack["notes"]
+    assert stack["pixels_sha256"] == single["pixels_sha256"]
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["left out"] == [line for line in printed.splitlines() if "passed over" in line or "Scans of" in line]
+    assert "passed over" in (tmp_path / "out" / "summary.html").read_text()
+
+
+def test_nothing_but_other_files_is_one_sentence(model, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "letter.doc").write_text("words")
+    assert audit(model, tmp_path / "in", tmp_path / "out") == 2
+    said = "There was no picture to ask about: 1 file was passed over as no picture that is read here (.doc: 1)."
+    assert said in capsys.readouterr().err
 
 
 def test_shards_are_read():

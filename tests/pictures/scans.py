@@ -9,7 +9,7 @@ import nibabel
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 PUBLIC = Path(pydicom.__file__).parent / "data" / "test_files"
 NIFTI = Path(nibabel.__file__).parent / "tests" / "data"
@@ -24,7 +24,7 @@ def dicom(stored: np.ndarray, **tags: object) -> bytes:
     data = Dataset()
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = CTImageStorage
     data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4.5"
     data.PatientName, data.PatientID, data.StudyDate = SECRET, "SECRET-ID", "19990101"
     data.SeriesInstanceUID, data.StudyDescription = "1.2.3.4", "SECRET study"

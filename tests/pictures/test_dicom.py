@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import zlib
 
 import numpy as np
@@ -144,6 +145,31 @@ def test_nothing_that_names_a_person_is_kept():
     said = repr(dataclasses.replace(picture, pixels=None)) + repr(volume) + str(scan.tags) + str(scan.tags.file_meta)
     assert "SECRET" not in said
     assert "1999" not in said
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ({"Modality": "US"}, True),
+        ({"Modality": "XA", "BurnedInAnnotation": ""}, True),
+        ({"Modality": "OT"}, True),
+        ({"Modality": "US", "BurnedInAnnotation": "NO"}, False),
+        ({"Modality": "US", "BurnedInAnnotation": "YES"}, False),
+        ({"Modality": "CT"}, False),
+    ],
+)
+def test_a_file_that_is_silent_about_text_in_it_is_not_taken_for_clean(tags, said):
+    notes = load_picture(dicom(ramp(), **tags)).notes
+    assert any("does not say whether text is burned" in note for note in notes) == said
+    assert any("says that text is burned" in note for note in notes) == (tags.get("BurnedInAnnotation") == "YES")
+
+
+def test_a_captured_screen_is_one_whatever_its_modality():
+    read = pydicom.dcmread(pydicom.filebase.DicomBytesIO(dicom(ramp())))
+    read.SOPClassUID = read.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7.2"
+    file = io.BytesIO()
+    read.save_as(file, enforce_file_format=True)
+    assert any("does not say whether text is burned" in note for note in load_picture(file.getvalue()).notes)
 
 
 def deflated(body: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import struct
 import threading
 import warnings
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from mia_viz.pictures.files import load_picture
-from tests.pictures.samples import DEEP, ENCODINGS, GREY, LOSSLESS, ORIENTATION, RGB, RGBA, encode, png, tiff
+from tests.pictures.samples import DEEP, ENCODINGS, GREY, LOSSLESS, ORIENTATION, RGB, RGBA, encode, png, refusal, tiff
 
 
 @pytest.mark.parametrize("array", [GREY, RGB, RGBA], ids=["L", "RGB", "RGBA"])
@@ -110,13 +111,33 @@ def test_sixteen_bits_are_all_kept(kind):
         (tiff(2, 16, 0, struct.pack("<2H", 0, 13107)), [1, 0.8], 16),
         (tiff(2, 8, 0, b"\x00\x33"), [1, 0.8], 8),
         (tiff(2, 32, 1, struct.pack("<2f", 0.25, 1.0), 3), [0.25, 1], 32),
+        (tiff(2, 64, 1, struct.pack("<2d", 0.25, 1.0), 3), [0.25, 1], 64),
+        (tiff(2, 16, 1, struct.pack("<2h", 0, 32767), 2), [0, 1], 16),
+        (tiff(3, 16, 1, struct.pack("<3h", -1000, 0, 1000), 2), [0, 0.5, 1], 16),
     ],
-    ids=["12-bit", "16-bit-white-is-zero", "8-bit-white-is-zero", "float"],
+    ids=["12-bit", "16-bit-white-is-zero", "8-bit-white-is-zero", "float", "double", "signed", "below-zero"],
 )
 def test_tiff_variants_put_black_and_white_where_they_belong(data, values, bits):
     picture = load_picture(data)
     assert picture.bits == bits
     np.testing.assert_allclose(picture.pixels[0, :, 0], values, atol=1e-7)
+
+
+def test_doubles_are_read_as_another_library_writes_them():
+    tifffile = pytest.importorskip("tifffile")
+    values = np.random.default_rng(3).random((9, 7))
+    for options in ({}, {"byteorder": ">"}, {"bigtiff": True}, {"rowsperstrip": 2}):
+        file = io.BytesIO()
+        tifffile.imwrite(file, values, **options)
+        np.testing.assert_array_equal(load_picture(file.getvalue()).pixels[..., 0], values.astype(np.float32))
+    tifffile.imwrite(file := io.BytesIO(), values, compression="zlib")
+    assert "64-bit numbers" in refusal(file.getvalue())
+    assert "from 0 to 2" in refusal(tiff(2, 64, 1, struct.pack("<2d", 0.0, 2.0), 3))
+    assert "damaged" in refusal(tiff(2, 64, 1, struct.pack("<1d", 0.0), 3))
+
+
+def test_signed_values_say_how_they_are_shown():
+    assert "from -5 to 300" in load_picture(tiff(2, 16, 1, struct.pack("<2h", -5, 300), 2)).notes[0]
 
 
 def test_sixteen_bit_colour_says_that_only_eight_are_read():

@@ -115,6 +115,10 @@ def test_packed_bombs_and_other_packed_files_are_refused(monkeypatch):
         (np.array([[-1, 0], [1, 0.5]], np.float32), [[0, 0.5], [1, 0.75]], "as a model sees them"),
         (np.array([[True, False]]), [[1, 0]], "true is white"),
         (np.array([[-100, 0], [100, 300]], np.int16), [[0, 0.25], [0.5, 1]], "from -100 to 300"),
+        (np.array([[0, 51], [255, 102]], np.int64), [[0, 0.2], [1, 0.4]], "white 255"),
+        (np.array([[0, 51], [255, 102]], ">i4"), [[0, 0.2], [1, 0.4]], "white 255"),
+        (np.array([[0, 500], [1000, 250]], np.int64), [[0, 0.5], [1, 0.25]], "from 0 to 1000"),
+        (np.array([[-100, 300]], np.int32), [[0, 1]], "from -100 to 300"),
     ],
 )
 def test_arrays_say_what_black_and_white_are(array, expected, said):
@@ -133,17 +137,39 @@ def test_shapes_of_arrays():
     assert load_picture(npy(stack[:1])).pixels.shape == (5, 6, 1)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float64])
+def test_a_fourth_channel_is_opacity_and_no_stack_of_narrow_slices(dtype):
+    white = 1 if dtype is np.float64 else 255
+    array = np.concatenate([RNG.integers(0, white + 1, (64, 64, 3)), np.full((64, 64, 1), white)], axis=2).astype(dtype)
+    picture = load_picture(npy(array))
+    np.testing.assert_allclose(picture.pixels, array[..., :3] / white, atol=1e-6)
+    assert any("opaque" in note for note in picture.notes)
+    assert picture.view.slice is None
+
+
+def test_numpys_own_whole_numbers_can_be_used_exactly():
+    from mia_viz.pictures.prepare import prepare
+
+    values = RNG.integers(0, 256, (8, 8))
+    assert values.dtype == np.int64
+    prepared = prepare(load_picture(npy(values)), (8, 8), 1, "exact")
+    np.testing.assert_allclose(prepared.values[0], values / 127.5 - 1, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
         (npy(np.array([[{}]]), allow_pickle=True), "must hold"),
         (npy(np.array([["a"]])), "must hold"),
         (npy(np.ones((2, 2), complex)), "must hold"),
-        (npy(np.ones((2, 2), np.int64)), "must hold"),
+        (npy(np.ones((2, 2), "M8[s]")), "must hold"),
+        (npy(np.ones((8, 8, 2))), "two channels"),
+        (npy(np.full((8, 8, 4), 254, np.uint8)), "partly transparent"),
         (npy(np.ones(4)), "two or three dimensions"),
         (npy(np.ones((0, 4))), "without pixels"),
         (npy(np.array([[np.nan, 1]])), "no numbers"),
-        (npy(np.full((4, 4, 3), 7.0)), "Colours"),
+        (npy(np.full((4, 4, 3), 7.0)), "colours of this array"),
+        (npy(np.full((4, 4, 3), 256)), "colours of this array"),
         (npy(np.ones((2, 2)))[:-1], "more or fewer"),
         (npy(np.ones((2, 2))).replace(b"(2, 2)", b"(9**9,"), "damaged"),
         (npy(np.ones((20, 20))).replace(b"(20, 20), }", b"(90000,80000),}"), "million values"),

@@ -99,6 +99,17 @@ def test_a_full_disk(name, most, old, commands, capsys):
     assert main(arguments) == 0
 
 
+def test_an_audit_on_a_full_disk_goes_on_when_there_is_room(model, known, tmp_path, capsys):
+    out = tmp_path / "audit"
+    arguments = ["audit", "--images", known[1], "--target", str(model), "--attack", "loss", "--out", str(out)]
+    with full_disk(3_000):
+        sentence = refused(capsys, arguments)
+    assert "File too large" in sentence
+    assert [f.name for f in (out / "parts").iterdir()] == []
+    assert main(arguments) == 0
+    assert [f.name for f in (out / "parts").iterdir()] == ["part-000000.parquet"]
+
+
 @pytest.mark.parametrize("name", ["reference", "report", "score", "train"])
 def test_a_folder_that_must_not_be_written_to(name, commands, capsys):
     arguments, folder = commands[name]
