@@ -34,6 +34,22 @@ def root() -> Path | None:
     return folder
 
 
+def allow_only_below(folder: Path | None, private: Path) -> None:
+    """From now on visitors may open only what lies below a folder; nothing at all where none is named.
+
+    private: the app's private folder, in which an empty one is made for that. Raises ValueError for one that is not
+    there. A folder that MIA_VIZ_MODELS_ROOT names already stays where none is given.
+    """
+    if folder is not None:
+        if not folder.is_dir():
+            raise ValueError(f"There is no folder {folder}.")
+        os.environ[ROOT_VARIABLE] = str(folder.resolve())
+    elif not os.environ.get(ROOT_VARIABLE, "").strip():
+        empty = private / "no-models"
+        empty.mkdir(mode=0o700, exist_ok=True)
+        os.environ[ROOT_VARIABLE] = str(empty)
+
+
 def allowed_model(text: str) -> str:
     """What a visitor named as a model, in the form that `open_target` takes: a path, or a hub's id as it is.
 
@@ -142,7 +158,7 @@ def _companions(path: Path) -> Iterator[Path]:
         return
     try:
         shared = json.loads(manifest.read_text(encoding="utf-8")).get("shares")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return
     if isinstance(shared, str) and shared and Path(shared).name == shared:
         yield path.parent / shared

@@ -40,9 +40,12 @@ def run(arguments: argparse.Namespace) -> None:
         raise ValueError(SIGN_IN_NEEDED)
     if arguments.port > 65535:
         raise ValueError("--port must be at most 65535.")
-    from mia_viz.ui import launch, private
+    from mia_viz.allowed import allow_only_below
+    from mia_viz.private import private_folder
+    from mia_viz.ui import launch
 
-    set_models_root(arguments.models_root, served=bool(users), folder=private.private_folder())
+    if users or arguments.models_root is not None:
+        allow_only_below(arguments.models_root, private_folder())
     try:
         launch.serve(launch.build(bool(users)), arguments.host, arguments.port, users or None)
     except OSError as error:
@@ -59,17 +62,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
-
-
-def set_models_root(root: Path | None, served: bool, folder: Path) -> None:
-    """Tell `mia_viz.allowed` which folder visitors may open models from; an empty one where none is named."""
-    from mia_viz.allowed import ROOT_VARIABLE
-
-    if root is not None:
-        if not root.is_dir():
-            raise ValueError(f"There is no folder {root}.")
-        os.environ[ROOT_VARIABLE] = str(root.resolve())
-    elif served and not os.environ.get(ROOT_VARIABLE):
-        empty = folder / "no-models"
-        empty.mkdir(mode=0o700, exist_ok=True)
-        os.environ[ROOT_VARIABLE] = str(empty)

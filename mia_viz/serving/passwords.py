@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mia_viz.whole import whole_file
+
 VARIABLE = "MIA_VIZ_USERS"
 LOG2_N, R, P = 15, 8, 1
 SALT_BYTES, HASH_BYTES = 16, 32
@@ -141,13 +143,10 @@ def add_user(file: Path, name: str, password: str) -> bool:
     known = name in users
     users[name] = hashed(password)
     text = "".join(f"{user}:{stored.text}\n" for user, stored in users.items())
-    partial = file.with_name(f"{file.name}.partial")
     try:
-        partial.unlink(missing_ok=True)
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-            out.write(text)
-        os.replace(partial, file)
+        with whole_file(file) as partial:
+            partial.chmod(0o600)
+            partial.write_text(text, encoding="utf-8")
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise UsersError(f"{file.name} cannot be written: {error.strerror}.") from error
     return known

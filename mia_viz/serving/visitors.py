@@ -20,6 +20,9 @@ MOST_VISITORS = 10_000
 MOST_SESSIONS = 200
 """Of one visitor; beyond that the oldest ones count as ended."""
 MOST_ENDED = 100_000
+MOST_AT_ONCE, MOST_TOGETHER = 2_000_000_000, 20_000_000_000
+"""Bytes on the disk at a time: of one user's files in all browsers (of one browser where nobody signs in), and of all
+visitors' together."""
 UPLOADS = "visitors"
 """Folder, in the app's private one, that holds the visitors' folders."""
 UPLOAD_SECONDS = 840
@@ -106,6 +109,14 @@ class Visitors:
         for session in [*visitor.sessions]:
             self.end(session)
         shutil.rmtree(visitor.folder, ignore_errors=True)
+
+    def left(self, visitor: Visitor) -> int:
+        """Bytes that a visitor's files may still take on the disk; below 0 where they take too many already."""
+        with self._lock:
+            everybody = [*self._by_secret.values()]
+        taken = {other.secret: used(other.folder) for other in everybody}
+        same = (v for v in everybody if v is visitor or (v.user is not None and v.user == visitor.user))
+        return min(MOST_AT_ONCE - sum(taken[v.secret] for v in same), MOST_TOGETHER - sum(taken.values()))
 
     def may_read(self, visitor: Visitor | None, file: Path) -> bool:
         """Whether a visitor may fetch a file of the app's private folder: its own upload, or one it was sent."""

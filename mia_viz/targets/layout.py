@@ -22,6 +22,7 @@ from diffusers import UNet2DModel
 from torch import Tensor
 
 from mia_viz.targets.layout_names import TABLE, Architecture, LayoutError, build_unet, read_architecture
+from mia_viz.targets.pickled import rehearse
 
 __all__ = ["LayoutError", "ResearchCheckpoint", "is_research_checkpoint", "load_research_checkpoint"]
 
@@ -151,6 +152,7 @@ def read_plain(path: Path) -> dict:
     try:
         zipped = zipfile.is_zipfile(path)
         refuse_foreign(path, zipped)
+        rehearse(path)
         saved = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except LayoutError:
         raise

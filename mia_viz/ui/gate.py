@@ -20,7 +20,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mia_viz.serving.visitors import Visitor
 from mia_viz.ui.gate_answer import Answer, Rules
 from mia_viz.ui.gate_queue import busy, event_session
-from mia_viz.ui.gate_request import API, FILE, RELOAD, Refused, cookie_of, named_files, own_file, replayed, whole_body
+from mia_viz.ui.gate_request import (
+    API,
+    FILE,
+    RELOAD,
+    Refused,
+    cookie_of,
+    named_files,
+    own_file,
+    remove_own,
+    replayed,
+    whole_body,
+)
 from mia_viz.ui.gate_sign_in import SignIn
 from mia_viz.ui.gate_upload import take_upload
 from mia_viz.ui.housekeeping import Housekeeping
@@ -102,14 +113,18 @@ class Gate:
             self._check_session(visitor, query.get("session_hash", ""))
             await self.app(scope, receive, answer)
         elif path == f"{API}upload":
-            await (await take_upload(scope, receive, visitor))(scope, receive, answer)
+            await (await take_upload(scope, receive, visitor, self.visitors.left(visitor)))(scope, receive, answer)
         elif path == f"{API}upload_progress":
             mine = f"upload_id={visitor.folder.name}-{query.get('upload_id', '')}"
             await self.app({**scope, "query_string": mine.encode("latin-1", "replace")}, receive, answer)
         elif path in NAMED_IN_BODY and scope["method"] == "POST":
             body = await whole_body(receive)
-            await self._check_body(visitor, path, body, scope)
-            await self.app(scope, replayed(body, receive), answer)
+            try:
+                await self._check_body(visitor, path, body, scope)
+                await self.app(scope, replayed(body, receive), answer)
+            finally:
+                if path.startswith(f"{API}queue/join") and answer.status != 200:
+                    remove_own(body, visitor.folder.resolve())
         else:
             raise Refused(404, "There is nothing here.")
 

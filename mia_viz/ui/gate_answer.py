@@ -45,11 +45,13 @@ class Answer:
         self.secure = scope.get("scheme") == "https" or Headers(scope=scope).get("x-forwarded-proto") == "https"
         self.visitor: Visitor | None = None
         self.welcomed: Visitor | None = None
+        self.status: int | None = None
         self._held: Message | None = None
         self._page = b""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.status = message["status"]
             if self.path == "/" and Headers(raw=message["headers"]).get("content-type", "").startswith("text/html"):
                 self._held = message  # until its scripts are known
                 return

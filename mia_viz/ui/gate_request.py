@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -78,3 +80,11 @@ def own_file(named: object, folder: Path) -> bool:
         return False
     named = named[named.index(FILE) + len(FILE) :] if FILE in named else named
     return Path(os.path.realpath(named)).is_relative_to(folder) if "\0" not in named else False
+
+
+def remove_own(body: bytes, folder: Path) -> None:
+    """Remove the files below a visitor's folder that a request names which was not taken: nobody will read them."""
+    with suppress(ValueError, AttributeError, RecursionError, OSError):
+        for named in named_files(json.loads(body).get("data")):
+            if own_file(named, folder) and FILE not in named:
+                Path(named).unlink(missing_ok=True)

@@ -16,10 +16,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope
 
-from mia_viz.serving.visitors import Visitor, room, used
+from mia_viz.serving.visitors import Visitor, room
 
-MOST_AT_ONCE = 2_000_000_000
-"""Bytes that a visitor's files may take on the disk at a time."""
 TOO_LARGE = "This file is larger than {} MB; please choose a smaller one."
 TOO_MUCH = "These files are too much at once; please give fewer of them."
 FULL = "There is no room left for this file on the server's disk."
@@ -30,15 +28,17 @@ class _TooMuchError(Exception):
     """More bytes arrive than fit."""
 
 
-async def take_upload(scope: Scope, receive: Receive, visitor: Visitor) -> Response:
-    """Store the files of a request and answer with their paths, as gradio's own route does, or with a sentence."""
+async def take_upload(scope: Scope, receive: Receive, visitor: Visitor, left: int) -> Response:
+    """Store the files of a request and answer with their paths, as gradio's own route does, or with a sentence.
+
+    left: bytes that the visitor's files may still take on the disk.
+    """
     blocks = scope["app"].get_blocks()
     most = math.inf if blocks.max_file_size is None else blocks.max_file_size
     upload_id = parse_qs(scope["query_string"].decode("latin-1")).get("upload_id", [""])[-1]
     progress = f"{visitor.folder.name}-{upload_id}" if upload_id else None
     folder = None
     try:
-        left = MOST_AT_ONCE - used(visitor.folder)
         folder = room(visitor) / secrets.token_hex(8)
         request = Request(scope, _limited(receive, left))
         statuses = file_upload_statuses if progress else None

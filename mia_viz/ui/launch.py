@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mia_viz import engine
+from mia_viz.allowed import allow_only_below
 from mia_viz.pictures.limits import MAX_BYTES, MAX_SCAN_BYTES
+from mia_viz.private import private_folder
 from mia_viz.serving.visitors import Visitors
 from mia_viz.targets.bundled import ASSETS, bundled_names, family_of
 from mia_viz.ui import log
-from mia_viz.ui.private import private_folder
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -36,7 +37,7 @@ def build(served: bool = False) -> gr.Blocks:
     """The whole app, with gradio's telemetry off and its files in a private folder before it is imported.
 
     served: whether its visitors sign in. Gradio keeps uploads on disk; here they lie in a folder of this run (see
-    `mia_viz.ui.private`).
+    `mia_viz.private`).
     """
     private_folder()
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -83,6 +84,12 @@ def rules(users: Mapping[str, Hashed] | None) -> Rules:
     return Rules(visitors, hosts=LOOPBACK, shared=shared)
 
 
+def for_strangers() -> int:
+    """Where anybody may come: bundled models only, and nothing on this machine can be named. How many may wait."""
+    allow_only_below(None, private_folder())
+    return FEW_WAITING
+
+
 def in_space() -> bool:
     """Whether this is a Hugging Face Space, which is public by nature and listens behind the hub's own proxy."""
     return bool(os.environ.get("SPACE_ID"))
@@ -109,8 +116,9 @@ def launch(app: gr.Blocks) -> None:
     if named.strip("[]") not in LOOPBACK and not in_space():
         sys.exit(NOT_HERE.format(named))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    waiting = for_strangers() if in_space() else MOST_WAITING
     warm_up()
-    app.queue(default_concurrency_limit=8, max_size=MOST_WAITING).launch(**launch_options())
+    app.queue(default_concurrency_limit=8, max_size=waiting).launch(**launch_options())
 
 
 def serve(app: gr.Blocks, host: str, port: int, users: Mapping[str, Hashed] | None) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
+from mia_viz.private import private_folder
 from mia_viz.serving import passwords
 from mia_viz.ui import log, sign_out
 from mia_viz.ui.launch import launch_options
-from mia_viz.ui.private import private_folder
 from tests.serving.visit import Visit
 from tests.ui.measure import free_port
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import io
-import os
 
 import pytest
 
-from mia_viz.allowed import ROOT_VARIABLE, NotAllowed, allowed_model
+from mia_viz.allowed import (
+    ROOT_VARIABLE,
+    NotAllowed,
+    allow_only_below,
+    allowed_folder,
+    allowed_model,
+    allowed_output,
+)
 from mia_viz.cli import main
-from mia_viz.commands.serve import is_loopback, set_models_root
+from mia_viz.commands.serve import is_loopback
 from mia_viz.serving.passwords import VARIABLE, add_user, matches, read_users
+from mia_viz.ui import launch
 
 WORDS = "correct horse battery"
 
@@ -66,21 +73,34 @@ def test_adding_users(tmp_path, capsys, monkeypatch):
 
 def test_served_without_a_models_root_nothing_can_be_opened(tmp_path, monkeypatch):
     monkeypatch.setenv(ROOT_VARIABLE, "")
-    set_models_root(None, served=False, folder=tmp_path)
-    assert os.environ[ROOT_VARIABLE] == ""
-    set_models_root(None, served=True, folder=tmp_path)
+    allow_only_below(None, tmp_path)
     for name in ("/etc", str(tmp_path), "owner/name", "~", "."):
         with pytest.raises(NotAllowed):
             allowed_model(name)
     (tmp_path / "models" / "mine").mkdir(parents=True)
-    set_models_root(tmp_path / "models", served=True, folder=tmp_path)
+    allow_only_below(tmp_path / "models", tmp_path)
     assert allowed_model("mine") == str((tmp_path / "models" / "mine").resolve())
     with pytest.raises(ValueError, match="There is no folder"):
-        set_models_root(tmp_path / "none", served=True, folder=tmp_path)
+        allow_only_below(tmp_path / "none", tmp_path)
+
+
+def test_in_a_space_strangers_can_name_nothing_on_the_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv(ROOT_VARIABLE, "")
+    monkeypatch.setenv("SPACE_ID", "owner/space")
+    (tmp_path / "pictures").mkdir()
+    assert launch.in_space()
+    assert launch.for_strangers() == launch.FEW_WAITING
+    for name in ("/etc", str(tmp_path), "owner/name"):
+        with pytest.raises(NotAllowed):
+            allowed_model(name)
+        with pytest.raises(NotAllowed):
+            allowed_folder(str(tmp_path / "pictures"), "pictures")
+    assert allowed_output(str(tmp_path / "x.safetensors")) is None
+    assert launch.launch_options()["max_file_size"] == 50_000_000
 
 
 def test_a_file_of_users_is_made_anew_only_as_a_whole(tmp_path):
     file = tmp_path / "users"
-    (tmp_path / "users.partial").write_text("left behind")
+    (tmp_path / ".users.0.partial").write_text("left behind")
     add_user(file, "ada", WORDS)
     assert [f.name for f in tmp_path.iterdir()] == ["users"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mia_viz.serving import visitors
 from mia_viz.ui import gate_upload
 from mia_viz.ui.gate import OVER
 from mia_viz.ui.housekeeping import Housekeeping
@@ -159,7 +160,7 @@ def test_limits_of_size(visit, own, monkeypatch):
     monkeypatch.setattr(own[0], "max_file_size", 1000)
     refused = one.upload("big.png", bytes(2000))
     assert (refused.status_code, refused.text) == (413, "This file is larger than 0 MB; please choose a smaller one.")
-    monkeypatch.setattr(gate_upload, "MOST_AT_ONCE", 1500)
+    monkeypatch.setattr(visitors, "MOST_AT_ONCE", 1500)
     assert one.upload("a.png", bytes(900)).status_code == 200
     refused = one.upload("b.png", bytes(900))
     assert (refused.status_code, refused.text) == (413, gate_upload.TOO_MUCH)

@@ -10,15 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+from mia_viz.private import remove_left_behind
 from mia_viz.serving.visitors import Visitors
 from mia_viz.ui import log
 from mia_viz.ui.housekeeping import GRACE_SECONDS, IDLE_SECONDS, Housekeeping
-from mia_viz.ui.private import remove_left_behind
 
 ROOT = Path(__file__).resolve().parents[2]
-HOLDS = (
-    "import time; from mia_viz.ui.private import private_folder; print(private_folder(), flush=True); time.sleep(60)"
-)
+HOLDS = "import time; from mia_viz.private import private_folder; print(private_folder(), flush=True); time.sleep(60)"
 
 
 def holder(parent: Path) -> tuple[subprocess.Popen, Path]:

@@ -64,6 +64,20 @@ def test_files_are_the_visitors_own_and_go_after_a_quarter_of_an_hour(tmp_path):
     assert visitors.UPLOAD_SECONDS + 15 <= 15 * 60
 
 
+def test_room_on_the_disk_is_a_users_in_all_browsers_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(visitors, "MOST_AT_ONCE", 100)
+    monkeypatch.setattr(visitors, "MOST_TOGETHER", 150)
+    all_of = Visitors(tmp_path)
+    ada, again, ben = (all_of.welcome(name) for name in ("ada", "ada", "ben"))
+    (room(ada) / "a.png").write_bytes(bytes(60))
+    assert [all_of.left(v) for v in (ada, again, ben)] == [40, 40, 90]
+    (room(ben) / "b.png").write_bytes(bytes(70))
+    assert [all_of.left(v) for v in (ada, again, ben)] == [20, 20, 20]
+    one, other = all_of.welcome(), all_of.welcome()
+    (room(one) / "c.png").write_bytes(bytes(15))
+    assert [all_of.left(v) for v in (one, other)] == [5, 5]
+
+
 def test_scripts_of_a_page_are_known_by_their_hash():
     """The example of the CSP specification (Content Security Policy Level 3, section 2.3.1)."""
     page = b"<html><script>alert('Hello, world.');</script><script src=x.js></script><script data-x>\n1</script>"

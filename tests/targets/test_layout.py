@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mia_viz.targets.layout import LayoutError, is_research_checkpoint, load_research_checkpoint
+from mia_viz.targets.pickled import rehearse
 from tests.targets.layout_oracle import TABLE, oracle, random_state, sinusoids
 
 PARITY = Path(__file__).parents[1] / "data" / "parity"
@@ -175,6 +176,40 @@ def test_a_pickle_with_code_is_not_executed(tmp_path, bare):
     with pytest.raises(LayoutError, match="not executed"):
         load_research_checkpoint(file)
     assert not (tmp_path / "executed").exists()
+
+
+class Greedy:
+    """What a pickle can ask for although nothing in it is foreign code."""
+
+    def __init__(self, *call: object) -> None:
+        self.call = call
+
+    def __reduce__(self):
+        return self.call[0], self.call[1:]
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("call", [(bytearray, 1 << 40), (torch.FloatStorage, 1 << 40), (torch.FloatTensor, 1 << 40)])
+def test_memory_that_a_file_asks_for_is_not_taken(tmp_path, call, old):
+    file = saved(
+        tmp_path, {"ema_model": random_state(), "sched": Greedy(*call)}, _use_new_zipfile_serialization=not old
+    )
+    with pytest.raises(LayoutError, match=r"not executed|damaged"):
+        load_research_checkpoint(file)
+
+
+def test_tensors_larger_than_their_file_are_refused(tmp_path):
+    file = saved(tmp_path, {"ema_model": random_state()}, _use_new_zipfile_serialization=False)
+    data = file.read_bytes()
+    shape = random_state()["head.weight"].numel()
+    said = pickle.dumps(shape, protocol=2)[2:-1]
+    changed = data.replace(said, b"\x8a\x08" + (1 << 50).to_bytes(8, "little"), 1)
+    assert changed != data
+    file.write_bytes(changed)
+    with pytest.raises(ValueError, match="larger than the file"):
+        rehearse(file)
+    with pytest.raises(LayoutError, match="damaged"):
+        load_research_checkpoint(file)
 
 
 def test_files_that_are_no_checkpoint_are_refused(tmp_path):

@@ -1,7 +1,7 @@
-"""The private folder of a run: what gradio has to put on the disk lies here and nowhere else.
+"""Private folders of a run: what gradio has to put on the disk lies in one of them and nowhere else.
 
-Only its owner can open it, and it goes with the run. A run that was killed cannot clean up behind itself; the next one
-does. Needs neither gradio nor torch.
+Only their owner can open them, and they go with the run. A run that was killed cannot clean up behind itself; the next
+one does. Needs neither gradio nor torch.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 PREFIX = "mia-viz-"
 VARIABLE = "GRADIO_TEMP_DIR"
 LOCK = ".in-use"
-_HELD: list[int | None] = []
-"""Open locks: as long as this process lives, nobody takes its folder for one that was left behind."""
+_HELD: dict[str, int | None] = {}
+"""Open locks by folder: as long as this process lives, nobody takes its folders for ones that were left behind."""
 
 
 def private_folder() -> Path:
@@ -26,14 +26,19 @@ def private_folder() -> Path:
     It is made in GRADIO_TEMP_DIR where that is set already, else among the system's temporary files.
     """
     named = os.environ.get(VARIABLE)
-    if named and _HELD and Path(named).name.startswith(PREFIX):
+    if named in _HELD:
         return Path(named)
-    parent = Path(named or tempfile.gettempdir())
+    folder = locked_folder(Path(named or tempfile.gettempdir()))
+    os.environ[VARIABLE] = str(folder)
+    return folder
+
+
+def locked_folder(parent: Path) -> Path:
+    """A new private folder, after those of killed runs were removed; a lock in it tells others that it is in use."""
     parent.mkdir(parents=True, exist_ok=True)
     remove_left_behind(parent)
     folder = Path(os.path.realpath(tempfile.mkdtemp(prefix=PREFIX, dir=parent)))  # mkdtemp: 0700
-    _HELD.append(_lock(folder / LOCK))
-    os.environ[VARIABLE] = str(folder)
+    _HELD[str(folder)] = _lock(folder / LOCK)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
