@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mia_viz.attacks import Attack, Evidence, Params, get
 from mia_viz.attacks.attack import refusal
+from mia_viz.diffusion import USUAL_STEPS, Schedule
 from mia_viz.frequency import NONE, Filter
 from mia_viz.probe import Probe
 
@@ -55,10 +56,31 @@ class Result:
     seconds: float
 
 
-def plan(name: str, settings: dict[str, str] | None = None, chosen: Filter = NONE) -> Plan:
-    """A plan from an attack's name and "name=value" settings. Raises ValueError with a sentence."""
+def plan(
+    name: str, settings: dict[str, str] | None = None, chosen: Filter = NONE, schedule: Schedule | None = None
+) -> Plan:
+    """A plan from an attack's name and "name=value" settings. Raises ValueError with a sentence.
+
+    schedule: of the model to be asked; what is not set is then asked at levels that suit it (see `defaults`).
+    """
     attack = get(name)
-    return Plan(attack, attack.Params().with_settings(settings or {}), chosen)
+    return Plan(attack, defaults(attack, schedule).with_settings(settings or {}), chosen)
+
+
+def defaults(attack: Attack, schedule: Schedule | None = None) -> Params:
+    """An attack's parameters where nothing is set: as published, for models of a thousand levels.
+
+    On a schedule of more or fewer levels they are the ones where the picture is as noisy as it is at the published
+    ones under the usual schedule (`Schedule.matching`). A schedule too short for that leaves them as they are;
+    `mia_viz.attacks.attack.refusal` then says why the attack cannot be used.
+    """
+    usual = attack.Params()
+    if schedule is None or schedule.steps == USUAL_STEPS:
+        return usual
+    try:
+        return attack.matched(usual, schedule.matching)
+    except ValueError:
+        return usual
 
 
 def run(probe: Probe, chosen: Plan) -> Result:
@@ -66,7 +88,7 @@ def run(probe: Probe, chosen: Plan) -> Result:
 
     Raises ValueError when the target does not suit it, or captions are missing that it needs.
     """
-    reason = refusal(chosen.attack, probe.target, probe.captions)
+    reason = refusal(chosen.attack, probe.target, probe.captions, chosen.params)
     if reason:
         raise ValueError(reason)
     start, before = time.perf_counter(), probe.nfe

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+USUAL_STEPS = 1000
+"""Levels of the schedule that published timesteps belong to."""
 CLEAN = -1
 """The timestep index of the clean image: alpha = 1 and sigma = 0."""
 
@@ -49,7 +51,7 @@ class Schedule:
         return cls(abar.sqrt(), (1 - abar).sqrt())
 
     @classmethod
-    def linear(cls, steps: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02) -> Schedule:
+    def linear(cls, steps: int = USUAL_STEPS, beta_start: float = 1e-4, beta_end: float = 0.02) -> Schedule:
         """The linear DDPM schedule (Ho et al. 2020, section 4), computed in float64."""
         betas = torch.linspace(beta_start, beta_end, steps, dtype=torch.float64)
         return cls.from_alphas_cumprod(torch.cumprod(1 - betas, dim=0))
@@ -72,6 +74,16 @@ class Schedule:
             raise ValueError(f"A share of signal power lies between 0 and 1, not at {abar}.")
         power = self.alpha.square()
         return int((power / (power + self.sigma.square()) - abar).abs().argmin())
+
+    def matching(self, t: int) -> int:
+        """The level as noisy as level t of the usual schedule, `linear()`; t itself where there are as many levels.
+
+        The published timesteps belong to 1,000 levels whatever the shape of their schedule, so there they are kept.
+        """
+        if self.steps == USUAL_STEPS:
+            return t
+        alpha, sigma = Schedule.linear().gains(t)
+        return self.level_of_abar(alpha**2 / (alpha**2 + sigma**2))
 
     def nearest_sigma(self, sigma: float) -> int:
         """The level whose noise-to-signal ratio comes closest to that of a unit-variance mix with this sigma."""

@@ -10,10 +10,17 @@ inside the head its SSIM is the higher one, as it should be.
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
 from mia_viz.analysis import Plan, plan
-from mia_viz.attacks import names
-from mia_viz.frequency import FREMIA
+from mia_viz.attacks import get, names
+from mia_viz.diffusion import Schedule
+from mia_viz.frequency import FREMIA, NONE, Filter
 from mia_viz.targets.bundled import population_of
+
+if TYPE_CHECKING:
+    from mia_viz.reference import Reference
 
 WALK_ATTACKS = ("noise_aggregation", "loss", "fcre", "drc")
 """In the order in which they are run: cheap evidence first."""
@@ -28,12 +35,15 @@ FAMILY_SETTINGS = {
 the brains: on their "choose" splits that told members and hold-outs apart as well."""
 
 
-def walk_plans(target: str = "") -> list[Plan]:
-    """The plans of the walk for a target's name; other than bundled names get the common ones."""
+def walk_plans(target: str = "", schedule: Schedule | None = None) -> list[Plan]:
+    """The plans of the walk for a target's name; other than bundled names get the common ones.
+
+    schedule: of the target, where it may have other than a thousand levels.
+    """
     family = _family(target)
     settings = WALK_SETTINGS | FAMILY_SETTINGS.get(family, {})
     return [
-        plan(name, settings.get(name), FREMIA) if name == "noise_aggregation" else plan(name, settings.get(name))
+        plan(name, settings.get(name), FREMIA if name == "noise_aggregation" else NONE, schedule)
         for name in FAMILY_ATTACKS.get(family, WALK_ATTACKS)
     ]
 
@@ -48,6 +58,16 @@ def bundled_plans(attacks: tuple[str, ...] = (), target: str = "") -> list[Plan]
     plans = [plan(name) for name in chosen if name not in FAMILY_SETTINGS.get(_family(target), {})]
     plans += [plan(name, {}, FREMIA) for name in chosen if name not in ("drc", "smia", "gradient")]
     plans += [p for p in walk_plans(target) if p.attack.name in chosen and p.key not in {q.key for q in plans}]
+    return plans
+
+
+def plans_of(reference: Reference) -> list[Plan]:
+    """The plans a reference holds columns of, in their order."""
+    plans = []
+    for key, column in reference.columns.items():
+        values = json.loads(column.settings)
+        attack = get(key.split()[0])
+        plans.append(Plan(attack, attack.Params(**values["params"]), Filter.parse(values["filter"])))
     return plans
 
 

@@ -2,7 +2,8 @@
 
 A `State` is a batch of tensors at one noise level together with the story of how it came about; two attacks that tell
 the same story share the answer and pay for it once. Questions about several levels and draws are put to the network
-in one batch. Noise depends on (seed, draw, image) alone, so no score depends on batch size, order or device.
+in one batch. Noise depends on (seed, draw, image) alone, so the questions about a picture depend on neither batch size,
+order nor device. Scores then differ by rounding inside the network alone: see docs/attacks.md.
 
     probe = Probe(target, x_0)
     x_100 = probe.invert(stop=100, stride=10)        # 10 evaluations
@@ -22,6 +23,7 @@ import torch
 from torch import Tensor
 
 from mia_viz.diffusion import ddim_move, noised, predicted_x0
+from mia_viz.memory import is_out_of_memory
 from mia_viz.targets.target import Condition, Target
 
 DEFAULT_BATCH = {"cpu": 16, "cuda": 256}
@@ -211,24 +213,32 @@ class Probe:
             self.progress.check()
             part = x_t[start : start + self.batch]
             levels = timesteps if isinstance(timesteps, int) else timesteps[start : start + self.batch]
-            try:
-                told = () if condition is None else (condition.rows(slice(start, start + len(part))),)
-                parts.append(self.target.predict_noise(part, self._levels(levels, len(part)), *told))
-            except torch.OutOfMemoryError:
-                if self.batch == 1:
-                    raise
-                self.batch = max(1, self.batch // 2)
-                torch.cuda.empty_cache()
+            told = () if condition is None else (condition.rows(slice(start, start + len(part))),)
+            answer = self._answer(part, levels, *told)
+            if answer is None:
                 continue
+            parts.append(answer)
             start += len(part)
             self.asked += len(part) * self.target.passes
             self.progress.advance(len(part))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
+    def _answer(self, x_t: Tensor, levels: Sequence[int] | int, *told: Condition) -> Tensor | None:
+        """One network call; None where memory ran out, and the batch is then half of what was tried."""
+        try:
+            return self.target.predict_noise(x_t, self._levels(levels, len(x_t)), *told)
+        except (MemoryError, RuntimeError) as error:
+            if len(x_t) == 1 or not is_out_of_memory(error):
+                raise
+        self.batch = len(x_t) // 2  # out here, where the error no longer holds on to what it was about
+        torch.cuda.empty_cache()
+        return None
+
     def gradients(self, states: Sequence[State], noises: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """White-box: eps_hat of K states, (N, K, C, H, W), and squared gradient norms per weight tensor, (N, L).
 
-        One forward and backward pass per image over all K states at once; not remembered.
+        One forward and backward pass per image over all K states at once, or over parts of them where the target has
+        too little memory for all; not remembered.
         """
         timesteps = self._levels([s.timestep for s in states], len(states))
         told = [self.condition(s.captions) for s in states]

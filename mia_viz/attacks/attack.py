@@ -10,8 +10,9 @@ declares its parameters with bounds and help, from which sliders, command-line s
 from __future__ import annotations
 
 import dataclasses
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -116,9 +117,9 @@ class Attack(ABC):
     Class attributes:
         name: identifier. title: for people. paper, url: the source. idea: one plain sentence. member_is: "lower" or
         "higher", the published orientation of the statistic. access: "grey-box" (predicted noise), "black-box" or
-        "white-box" (gradients). assumes: what else it needs, in words. needs_caption: whether it says nothing about a
-        picture without one. restores: whether its evidence are restored pictures, each with a likeness. Params: its
-        parameters.
+        "white-box" (gradients). assumes: what else it needs, in words. suits: which targets, in words. needs_caption:
+        whether it says nothing about a picture without one. restores: whether its evidence are restored pictures,
+        each with a likeness. Params: its parameters.
     """
 
     name: ClassVar[str]
@@ -129,6 +130,7 @@ class Attack(ABC):
     member_is: ClassVar[str]
     access: ClassVar[str] = "grey-box"
     assumes: ClassVar[str] = "the predicted noise of the network"
+    suits: ClassVar[str] = "any diffusion model"
     needs_caption: ClassVar[bool] = False
     restores: ClassVar[bool] = False
     Params: ClassVar[type[Params]] = Params
@@ -157,11 +159,40 @@ class Attack(ABC):
         """Why this attack cannot be used on a target, in one sentence; empty when it can."""
         return ""
 
+    def deepest(self, params: Any) -> int:
+        """The highest noise level that is used: t, unless an attack goes on from there."""
+        return getattr(params, "t", 0)
 
-def refusal(attack: Attack, target: Target, captions: Sequence[str]) -> str:
-    """Why an attack says nothing about pictures with these captions on a target, in one sentence; or empty."""
+    def matched(self, params: Any, level: Callable[[int], int]) -> Any:
+        """These parameters for a model of another number of levels, at the same cost or less.
+
+        level: from a level of the usual schedule to the equally noisy one of the model. Distances between levels
+        follow, so that the same stretch of noise is walked. Raises ValueError where there are too few levels.
+        """
+        return bounded(params, t=level(params.t)) if hasattr(params, "t") else params
+
+
+def bounded(params: Params, **values: int) -> Params:
+    """A copy with other values, brought within their parameters' bounds; raises ValueError if they do not go together.
+
+    Bounds are those of a thousand levels, so a model of more is asked no deeper than they allow.
+    """
+    bounds = {item.name: (item.metadata["low"], item.metadata["high"]) for item in dataclasses.fields(params)}
+    return dataclasses.replace(
+        params, **{name: min(max(v, bounds[name][0]), bounds[name][1]) for name, v in values.items()}
+    )
+
+
+def refusal(attack: Attack, target: Target, captions: Sequence[str], params: Params | None = None) -> str:
+    """Why an attack says nothing about pictures with these captions on a target, in one sentence; or empty.
+
+    params: what it would be asked with; where None, everything but its noise levels is checked.
+    """
     if attack.needs_caption and target.takes == "caption" and not all(text.strip() for text in captions):
         return "This attack compares captions, so every picture needs one; give it with --caption or --captions."
+    deepest, last = 0 if params is None else attack.deepest(params), target.schedule.steps - 1
+    if deepest > last:
+        return f"It asks about noise level {deepest}, and this model's levels end at {last}."
     return attack.unusable(target)
 
 
@@ -169,7 +200,20 @@ _REGISTRY: dict[str, Attack] = {}
 
 
 def register(kind: type[Attack]) -> type[Attack]:
-    """Class decorator: make an attack known under its name."""
+    """Class decorator: make an attack known under its name; defining the same class again replaces it.
+
+    Raises ValueError where something that every attack states is missing or wrong, or another has its name.
+    """
+    missing = [what for what in ("name", "title", "paper", "url", "idea", "member_is") if not hasattr(kind, what)]
+    if missing:
+        raise ValueError(f"{kind.__name__} does not state its {', '.join(missing)}.")
+    if not re.fullmatch("[a-z][a-z0-9_]*", kind.name):
+        raise ValueError(f'An attack is named in small letters, digits and underscores, not "{kind.name}".')
+    if kind.member_is not in ("lower", "higher"):
+        raise ValueError(f'The scores of members are "lower" or "higher", not "{kind.member_is}".')
+    there = type(_REGISTRY.get(kind.name, kind()))
+    if (there.__module__, there.__qualname__) != (kind.__module__, kind.__qualname__):
+        raise ValueError(f'There is an attack called "{kind.name}" already; choose another name.')
     _REGISTRY[kind.name] = kind()
     return kind
 

@@ -17,12 +17,13 @@ empty thirds, which ask for the loss without a caption again.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
 
-from mia_viz.attacks.attack import Attack, Evidence, Params, parameter, register, stack
+from mia_viz.attacks.attack import Attack, Evidence, Params, bounded, parameter, register, stack
 from mia_viz.frequency import NONE, Filter
 from mia_viz.probe import Probe
 from mia_viz.scoring import sum_squares
@@ -70,6 +71,7 @@ class CLiD(Attack):
     idea = "Shorten the caption; only where the model learnt picture and caption together does its error grow much."
     member_is = "higher"
     assumes = "the predicted noise of a text-to-image network, and the caption the picture was trained with"
+    suits = "models that take captions"
     needs_caption = True
 
     @dataclass(frozen=True)
@@ -98,6 +100,13 @@ class CLiD(Attack):
 
     def evaluations(self, params: Params) -> int:
         return params.draws * (1 + REDUCTIONS)
+
+    def deepest(self, params: Params) -> int:
+        return params.levels[-1]
+
+    def matched(self, params: Params, level: Callable[[int], int]) -> Params:
+        first, last = level(params.levels[0]), level(params.levels[-1])
+        return bounded(params, t=level(params.t), spacing=(last - first) // max(1, params.draws - 1))
 
     def unusable(self, target: Target) -> str:
         if target.takes != "caption":

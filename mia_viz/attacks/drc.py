@@ -12,12 +12,13 @@ latent model the restored latents are decoded and compared as pictures.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from mia_viz.attacks.attack import Attack, Evidence, Params, decoded, parameter, register, stack
+from mia_viz.attacks.attack import Attack, Evidence, Params, bounded, decoded, parameter, register, stack
 from mia_viz.frequency import NONE, Filter
 from mia_viz.grid import cell_size
 from mia_viz.probe import Probe
@@ -49,6 +50,10 @@ class DRC(Attack):
     url = "https://arxiv.org/abs/2403.08487"
     idea = "Hide part of the picture and let the model fill it in; only a model that has seen it knows what was there."
     member_is = "higher"
+    suits = (
+        "pixel models of at least 8 pixels a side and latent models of at least 4 latents a side; making the picture "
+        "smaller or grey suits pixel models only"
+    )
     restores = True
 
     @dataclass(frozen=True)
@@ -57,9 +62,9 @@ class DRC(Attack):
         restorations: int = parameter(4, "restorations in all, taking turns through the tasks", 1, 15, 1)
         ratio: float = parameter(0.15, "share of the picture hidden", 0.05, 0.6, 0.05)
         levels: int = parameter(20, "noise levels walked", 5, 200, 1)
-        start: int = parameter(980, "level of pure noise the walk starts from", 500, 999, 1)
+        start: int = parameter(980, "level of pure noise the walk starts from", 20, 999, 1)
         resamplings: int = parameter(3, "times every move is repeated (never in denoise)", 1, 20, 1)
-        level: int = parameter(NOISE_LEVEL, "denoise: timestep the picture is noised to", 50, 950, 10)
+        level: int = parameter(NOISE_LEVEL, "denoise: timestep the picture is noised to", 5, 950, 1)
         compare: str = parameter(
             "correlation", "likeness inside the hidden part", choices=("correlation", "rms", "ssim")
         )
@@ -68,11 +73,21 @@ class DRC(Attack):
 
         def __post_init__(self) -> None:
             super().__post_init__()
-            if NOISE_TASK in task_names(self.tasks) and self.level < self.levels:
-                raise ValueError("level must be at least levels: no more noise levels can be walked than there are.")
+            for name in task_names(self.tasks):
+                first, top = ("level", self.level) if name == NOISE_TASK else ("start", self.start)
+                if top < self.levels:
+                    raise ValueError(
+                        f"{first} must be at least levels: no more noise levels can be walked than there are."
+                    )
 
     def evaluations(self, params: Params) -> int:
         return sum(params.levels * (1 if name == NOISE_TASK else params.resamplings) for name in turns(params))
+
+    def deepest(self, params: Params) -> int:
+        return max(params.level if name == NOISE_TASK else params.start for name in task_names(params.tasks))
+
+    def matched(self, params: Params, level: Callable[[int], int]) -> Params:
+        return bounded(params, start=level(params.start), level=level(params.level))
 
     def unusable(self, target: Target) -> str:
         smallest = 8 if target.space == "pixel" else 4

@@ -13,12 +13,13 @@ compared are latents, the SSIM is that of the decoded pictures.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from mia_viz.attacks.attack import Attack, Evidence, Params, parameter, register, stack
+from mia_viz.attacks.attack import Attack, Evidence, Params, bounded, parameter, register, stack
 from mia_viz.attacks.secmi import up_and_down
 from mia_viz.frequency import NONE, Filter, patch_mask
 from mia_viz.grid import cell_size, on_grid
@@ -35,6 +36,7 @@ class FCRE(Attack):
     url = "https://arxiv.org/abs/2506.14919"
     idea = "Rebuild the picture and judge only detail that is neither too coarse nor too fine to tell anything."
     member_is = "lower"
+    suits = "models of pictures of at least 16 pixels a side"
 
     @dataclass(frozen=True)
     class Params(Params):
@@ -45,7 +47,7 @@ class FCRE(Attack):
         )
         lo: float = parameter(0.15, "lower cut: share of patches, or of Nyquist for v3", 0.0, 1.4, 0.01)
         hi: float = parameter(0.85, "upper cut", 0.0, 1.5, 0.01)
-        depth: int = parameter(100, "v2: levels walked beyond t and back", 10, 500, 10)
+        depth: int = parameter(100, "v2: levels walked beyond t and back", 1, 500, 1)
         ssim: bool = parameter(True, "add 1 - SSIM of the rebuilt picture")
 
         def __post_init__(self) -> None:
@@ -57,6 +59,13 @@ class FCRE(Attack):
         up = -(-params.t // params.stride)
         there_and_back = 2 * -(-params.depth // params.stride) if params.variant == "v2" else 2
         return up + there_and_back + params.ssim
+
+    def deepest(self, params: Params) -> int:
+        return params.t + (params.depth if params.variant == "v2" else params.stride)
+
+    def matched(self, params: Params, level: Callable[[int], int]) -> Params:
+        t, deep = level(params.t), level(params.t + params.depth)
+        return bounded(params, t=t, stride=-(-t // -(-params.t // params.stride)), depth=deep - t)
 
     def unusable(self, target: Target) -> str:
         size = min(target.picture_shape[1:])

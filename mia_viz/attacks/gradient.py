@@ -27,6 +27,7 @@ class Gradient(Attack):
     member_is = "lower"
     access = "white-box"
     assumes = "the weights and one backward pass through the network"
+    suits = "models whose weights are at hand; latent ones in float32 and where the network fits into memory"
 
     @dataclass(frozen=True)
     class Params(Params):

@@ -11,12 +11,13 @@ simplex of the k points. The text's "sigma = 0.1" does not fit its t = 80 (sigma
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from mia_viz.attacks.attack import Attack, Evidence, Params, parameter, register, stack
+from mia_viz.attacks.attack import Attack, Evidence, Params, bounded, parameter, register, stack
 from mia_viz.frequency import NONE, Filter
 from mia_viz.probe import Probe
 
@@ -62,7 +63,7 @@ class NoiseAggregation(Attack):
 
     @dataclass(frozen=True)
     class Params(Params):
-        t: int = parameter(80, "level the noise is injected at", 10, 900, 1)
+        t: int = parameter(80, "level the noise is injected at", 1, 900, 1)
         k: int = parameter(5, "predictions compared", 2, 20, 1)
         step: int = parameter(10, "levels between two predictions", 1, 100, 1)
         function: str = parameter("l2", "how dispersion is measured", choices=FUNCTIONS)
@@ -78,6 +79,10 @@ class NoiseAggregation(Attack):
 
     def evaluations(self, params: Params) -> int:
         return params.k * params.draws
+
+    def matched(self, params: Params, level: Callable[[int], int]) -> Params:
+        t, last = level(params.t), level(self.levels(params)[-1])
+        return bounded(params, t=t, step=(t - last) // (params.k - 1))
 
     def levels(self, params: Params) -> list[int]:
         return [params.t - i * params.step for i in range(params.k)]

@@ -9,13 +9,14 @@ a latent model the picture is cropped and then encoded, not the latents cropped.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mia_viz.attacks.attack import Attack, Evidence, Params, parameter, register, stack
+from mia_viz.attacks.attack import Attack, Evidence, Params, bounded, parameter, register, stack
 from mia_viz.frequency import NONE, Filter
 from mia_viz.probe import Probe, State
 from mia_viz.scoring import sum_squares
@@ -49,14 +50,22 @@ class PFAMI(Attack):
 
     @dataclass(frozen=True)
     class Params(Params):
-        t_max: int = parameter(450, "highest noise level", 0, 900, 50)
-        t_step: int = parameter(50, "distance of the noise levels", 10, 200, 10)
+        t_max: int = parameter(450, "highest noise level", 0, 900, 1)
+        t_step: int = parameter(50, "distance of the noise levels", 1, 200, 1)
         crops: int = parameter(1, "cropped copies: 1 is the published metric form, 10 all its crops", 1, 10, 1)
         relative: bool = parameter(True, "divide by the loss of the uncropped picture (as published)")
         corner: str = parameter("round", "a crop's corner between two pixels", choices=("round", "floor"))
 
     def levels(self, params: Params) -> list[int]:
         return list(range(0, params.t_max + 1, params.t_step))
+
+    def deepest(self, params: Params) -> int:
+        return self.levels(params)[-1]
+
+    def matched(self, params: Params, level: Callable[[int], int]) -> Params:
+        steps = len(self.levels(params)) - 1
+        step = max(1, min(900, level(self.deepest(params))) // max(1, steps))
+        return bounded(params, t_max=step * steps, t_step=step)
 
     def evaluations(self, params: Params) -> int:
         return len(self.levels(params)) * (params.crops + 1)

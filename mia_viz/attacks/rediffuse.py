@@ -8,12 +8,13 @@ Diffusion, while the other distances stay in the latent space.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from mia_viz.attacks.attack import Attack, Evidence, Params, clean_space, decoded, parameter, register
+from mia_viz.attacks.attack import Attack, Evidence, Params, bounded, clean_space, decoded, parameter, register
 from mia_viz.frequency import NONE, Filter
 from mia_viz.probe import Probe
 from mia_viz.scoring import error, ssim
@@ -36,6 +37,10 @@ class ReDiffuse(Attack):
         k: int = parameter(100, "denoising step", 1, 900, 1)
         n: int = parameter(10, "variations averaged", 1, 64, 1)
         distance: str = parameter("l2", "how the difference is measured", choices=("l1", "l2", "ssim"))
+
+    def matched(self, params: Params, level: Callable[[int], int]) -> Params:
+        t, steps = level(params.t), -(-params.t // params.k)
+        return bounded(params, t=t, k=-(-t // steps))
 
     def evaluations(self, params: Params) -> int:
         return params.n * -(-params.t // params.k)

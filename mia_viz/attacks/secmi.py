@@ -8,11 +8,12 @@ stride 100 this is the one-step form of the FreMIA code.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from mia_viz.attacks.attack import Attack, Evidence, Params, parameter, register, stack
+from mia_viz.attacks.attack import Attack, Evidence, Params, bounded, parameter, register, stack
 from mia_viz.frequency import NONE, Filter
 from mia_viz.probe import Probe, State
 from mia_viz.scoring import error
@@ -40,6 +41,13 @@ class SecMI(Attack):
 
     def evaluations(self, params: Params) -> int:
         return -(-params.t // params.stride) + 2
+
+    def deepest(self, params: Params) -> int:
+        return params.t + params.stride
+
+    def matched(self, params: Params, level: Callable[[int], int]) -> Params:
+        t, steps = level(params.t), -(-params.t // params.stride)
+        return bounded(params, t=t, stride=-(-t // steps) if steps else level(params.stride) - t)
 
     def collect(self, probe: Probe, params: Params) -> Evidence:
         x_t, returned = up_and_down(probe, params.t, params.stride)

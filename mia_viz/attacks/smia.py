@@ -12,11 +12,12 @@ the losses of the encoder closely: read it only beside its controls (noise inste
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from mia_viz.attacks.attack import Attack, Evidence, Params, decoded, parameter, register, stack
+from mia_viz.attacks.attack import Attack, Evidence, Params, bounded, decoded, parameter, register, stack
 from mia_viz.frequency import NONE, Filter
 from mia_viz.probe import Probe
 from mia_viz.scoring import ssim, ssim_grey
@@ -49,10 +50,11 @@ class SMIA(Attack):
         "the predicted noise of the network and its decoder; on a model that works on pixels there is nothing to "
         "decode, and the noisy picture itself is compared, which the paper does not do"
     )
+    suits = f"models of pictures of at least {SMALLEST} pixels a side"
 
     @dataclass(frozen=True)
     class Params(Params):
-        total: int = parameter(100, "level the picture is inverted to", 10, 900, 10)
+        total: int = parameter(100, "level the picture is inverted to", 1, 900, 1)
         interval: int = parameter(50, "inversion step", 1, 500, 1)
         window: str = parameter("gaussian", "of the structural similarity", choices=("gaussian", "grey"))
 
@@ -62,6 +64,13 @@ class SMIA(Attack):
 
     def evaluations(self, params: Params) -> int:
         return len(self.stops(params))
+
+    def deepest(self, params: Params) -> int:
+        return params.total
+
+    def matched(self, params: Params, level: Callable[[int], int]) -> Params:
+        total = level(params.total)
+        return bounded(params, total=total, interval=-(-total // self.evaluations(params)))
 
     def unusable(self, target: Target) -> str:
         if min(target.picture_shape[1:]) < SMALLEST:

@@ -18,6 +18,11 @@ CALIBRATION = (
     "https://arxiv.org/abs/2111.08440"
 )
 
+LEVELS = (
+    "Defaults are noise levels of models that have 1,000 of them. A model of more or fewer is asked at its own levels "
+    "of the same share of signal (`targets check` says which attacks it has enough levels for)."
+)
+
 
 @dataclass(frozen=True)
 class ParameterFacts:
@@ -40,12 +45,16 @@ class ParameterFacts:
 
 @dataclass(frozen=True)
 class AttackFacts:
-    """One attack as a person chooses it; nfe: evaluations per picture at the defaults."""
+    """One attack as a person chooses it.
+
+    assumes: what it needs to know of a model. suits: which models. nfe: evaluations per picture at the defaults.
+    """
 
     name: str
     title: str
     access: str
     assumes: str
+    suits: str
     nfe: int
     paper: str
     url: str
@@ -65,7 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps([dataclasses.asdict(attack) for attack in found], indent=1))
     else:
-        print("\n\n".join([*(render(attack) for attack in found), CALIBRATION]))
+        print("\n\n".join([*(render(attack) for attack in found), LEVELS, CALIBRATION]))
 
 
 def facts() -> list[AttackFacts]:
@@ -76,7 +85,7 @@ def facts() -> list[AttackFacts]:
     for name in names():
         attack = get(name)
         parameters = tuple(_parameter(item) for item in dataclasses.fields(attack.Params))
-        words = ("title", "access", "assumes", "paper", "url", "idea", "member_is")
+        words = ("title", "access", "assumes", "suits", "paper", "url", "idea", "member_is")
         texts = {word: getattr(attack, word) for word in words}
         nfe = attack.evaluations(attack.Params())
         found.append(AttackFacts(name=name, nfe=nfe, parameters=parameters, **texts))
@@ -93,6 +102,8 @@ def render(attack: AttackFacts) -> str:
     lines = [
         f"{attack.name}: {attack.title} ({attack.access}, {attack.nfe} NFE)",
         f"  {attack.idea}",
+        f"  Assumes {attack.assumes}.",
+        f"  Suits {attack.suits}.",
         f"  {attack.paper}, {attack.url}",
     ]
     rows = [[f"  {attack.name}.{p.name}", str(p.default), p.range, p.help] for p in attack.parameters]

@@ -158,7 +158,7 @@ def choose(
         raise ValueError("No attack was named; choose some, or all of them with --attack all.")
     chosen_filter, by_attack = Filter.parse(filter_text), settings_by_attack(settings)
     levels = {name: level_settings(by_attack.get(name, {}), target) for name in wanted}
-    plans = [plan(name, levels[name], chosen_filter) for name in wanted]
+    plans = [plan(name, levels[name], chosen_filter, target.schedule) for name in wanted]
     for name in by_attack:
         if name not in wanted:
             raise ValueError(f'A setting was given for "{name}", which is not among the attacks run.')
@@ -195,10 +195,7 @@ def unusable(chosen: Plan, target: Target, captions: Sequence[str]) -> str:
     """Why a plan cannot be run on a target; empty when it can, as far as can be said before running it."""
     from mia_viz.attacks.attack import refusal
 
-    levels = [chosen.params.as_dict().get(name, 0) for name in ("t", "t_max", "start", "total")]
-    if max(levels) >= target.schedule.steps:
-        return f"it asks about noise level {max(levels)}, and this model has {target.schedule.steps}."
-    return refusal(chosen.attack, target, captions)
+    return refusal(chosen.attack, target, captions, chosen.params)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:

@@ -30,6 +30,11 @@ class Autoencoder:
         self.tiled = False
         self._batches = Batches(16, self._tile)
 
+    @property
+    def scaling(self) -> dict[str, list[float]]:
+        """Shift and factor of the latents, one number or one per channel."""
+        return {"latent_shift": self._shift.flatten().tolist(), "latent_factor": self._factor.flatten().tolist()}
+
     def encode(self, pixels: Tensor) -> Tensor:
         """Pictures (B, C, H, W) in [-1, 1] on the VAE's device to latents (B, C', H / scale, W / scale), float32."""
         self._slice(pixels.shape[-1])

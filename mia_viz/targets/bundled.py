@@ -210,7 +210,7 @@ def _pipeline(folder: Path) -> object:
         return PIXEL_PIPELINES[0]
     try:
         return json.loads(index.read_text(encoding="utf-8")).get("_class_name")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return PIXEL_PIPELINES[0]
 
 

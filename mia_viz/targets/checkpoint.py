@@ -48,6 +48,11 @@ class AsUNet(nn.Module):
         super().__init__()
         self.network, self.config = network, config
 
+    @property
+    def timestep_scale(self) -> float:
+        """What the network multiplies a level with, where its settings say so."""
+        return getattr(self.network, "timestep_scale", 1.0)
+
     def forward(self, x_t: Tensor, timesteps: Tensor, class_labels: Tensor | None = None) -> Answer:
         """x_t (B, C, H, W); timesteps (B,); class_labels (B,) int64 where the network knows classes."""
         return Answer(self.network(x_t, timesteps, class_labels=class_labels))
@@ -60,7 +65,7 @@ def holds(path: Path, *names: str) -> bool:
             check_header(path)
             with path.open("rb") as file:
                 header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        except (TargetError, OSError, ValueError):
+        except (TargetError, OSError, ValueError, RecursionError):
             return False
         return all(name in header for name in names)
     start = pickled_start(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from mia_viz.diffusion import Schedule
 from mia_viz.targets.autoencoder import Autoencoder
 from mia_viz.targets.backbones import Ask, Backbone
 from mia_viz.targets.errors import TargetError
-from mia_viz.targets.memory import Rooms
+from mia_viz.targets.memory import Gradients, Rooms
 from mia_viz.targets.prompts import Prompts
 from mia_viz.targets.target import Card, Condition, Target, noise_from_prediction
 
@@ -63,10 +64,16 @@ class LatentTarget(Target):
         self._alpha, self._sigma = schedule.alpha.float().to(self._device), schedule.sigma.float().to(self._device)
         self._times = times.to(self._device)
         self._null: dict[str, Tensor] | None = None
+        self._gradients = Gradients()
 
     @property
     def device(self) -> torch.device:
         return self._device
+
+    @property
+    def parametrisation(self) -> dict[str, Any]:
+        told = {"times": self._times[[0, -1]].tolist(), "guidance": self.guidance}
+        return {**super().parametrisation, **self.autoencoder.scaling, **told}
 
     @property
     def picture_shape(self) -> tuple[int, int, int]:
@@ -158,11 +165,11 @@ class LatentTarget(Target):
         def ask(*args: Tensor, **kwargs: object) -> tuple[Tensor, ...]:
             return torch.func.functional_call(network, named, args, kwargs)
 
-        with torch.enable_grad():
-            eps_hat = self._noise(ask, x_t, timesteps, condition)
-            loss = (eps_hat - eps).square().mean()
-            gradients = torch.autograd.grad(loss, list(named.values()), materialize_grads=True, allow_unused=True)
-        return eps_hat.detach(), torch.stack([g.square().sum() for g in gradients])
+        def answer(rows: slice) -> Tensor:
+            told = None if condition is None else condition.rows(rows)
+            return self._noise(ask, x_t[rows], timesteps[rows], told)
+
+        return self._gradients.squared(answer, eps, list(named.values()))
 
     def _say_if_tiled(self) -> None:
         said = "The VAE worked in overlapping tiles, because a whole picture did not fit into memory."

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from mia_viz.memory import is_out_of_memory
 from mia_viz.targets.errors import TargetError
 
 HEADROOM = 0.25
@@ -97,14 +98,14 @@ class Batches:
         self.most, self.fallback = most, fallback
 
     def run(self, function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
-        """function over all rows of `batch`, in order; raises torch.OutOfMemoryError when one row is too much."""
+        """function over all rows of `batch`, in order; raises what torch raises when one row is too much."""
         parts, start = [], 0
         while start < len(batch):
             piece = batch[start : start + self.most]
             try:
                 parts.append(function(piece))
-            except torch.OutOfMemoryError:
-                if len(piece) == 1 and not self.fallback():
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error) or (len(piece) == 1 and not self.fallback()):
                     raise
                 self.most = max(1, len(piece) // 2)
             else:
@@ -113,3 +114,47 @@ class Batches:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
         return torch.cat(parts)
+
+
+class Gradients:
+    """Squared gradient norms of a mean squared error, over fewer levels at once when memory runs out.
+
+    most: levels in one forward and backward pass, None for all; halved for good where that is too much.
+    """
+
+    def __init__(self) -> None:
+        self.most: int | None = None
+
+    def squared(
+        self, answer: Callable[[slice], Tensor], eps: Tensor, weights: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """answer(rows) is eps_hat of some of the K levels; all of it, (K, C, H, W), and the norms per weight, (L,).
+
+        A weight that no level uses has a gradient of 0. Raises what torch raises when one level is too much.
+        """
+        while True:
+            size = min(self.most or len(eps), len(eps))
+            try:
+                return self._in_parts(answer, eps, weights, size)
+            except (MemoryError, RuntimeError) as error:
+                if size == 1 or not is_out_of_memory(error):
+                    raise
+            self.most = size // 2
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+    @staticmethod
+    def _in_parts(
+        answer: Callable[[slice], Tensor], eps: Tensor, weights: Sequence[Tensor], size: int
+    ) -> tuple[Tensor, Tensor]:
+        """The gradient of a mean is the mean of the parts' gradients, each weighed by its share of the levels."""
+        answers, total = [], None
+        for start in range(0, len(eps), size):
+            rows = slice(start, min(start + size, len(eps)))
+            with torch.enable_grad():
+                eps_hat = answer(rows)
+                loss = (eps_hat - eps[rows]).square().mean() * ((rows.stop - start) / len(eps))
+                found = torch.autograd.grad(loss, list(weights), materialize_grads=True, allow_unused=True)
+            answers.append(eps_hat.detach())
+            total = found if total is None else [a.add_(b) for a, b in zip(total, found, strict=True)]
+        return torch.cat(answers), torch.stack([g.square().sum() for g in total])

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from mia_viz.diffusion import Schedule
 from mia_viz.targets.header import check_header
+from mia_viz.targets.memory import Gradients
 from mia_viz.targets.target import Card, Condition, Target, TargetError, noise_from_prediction
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
@@ -58,6 +60,7 @@ class PixelTarget(Target):
         self._sha256 = weights_sha256
         self._alpha = schedule.alpha.float().to(self._device)
         self._sigma = schedule.sigma.float().to(self._device)
+        self._gradients = Gradients()
 
     @property
     def device(self) -> torch.device:
@@ -66,6 +69,11 @@ class PixelTarget(Target):
     @property
     def weights_sha256(self) -> str:
         return self._sha256
+
+    @property
+    def parametrisation(self) -> dict[str, Any]:
+        scale = getattr(self.unet, "timestep_scale", 1.0)
+        return {**super().parametrisation, "times": [0.0, scale * (self.schedule.steps - 1)]}
 
     @property
     def has_gradients(self) -> bool:
@@ -87,12 +95,13 @@ class PixelTarget(Target):
     ) -> tuple[Tensor, Tensor]:
         weights = [w.detach().requires_grad_(True) for w in self.unet.parameters()]
         named = dict(zip((name for name, _ in self.unet.named_parameters()), weights, strict=True))
-        with torch.enable_grad():
-            told = condition.tensors if condition is not None else {}
-            output = torch.func.functional_call(self.unet, named, (x_t, timesteps), told).sample
-            eps_hat = self._as_noise(output, x_t, timesteps)
-            gradients = torch.autograd.grad((eps_hat - eps).square().mean(), weights)
-        return eps_hat.detach(), torch.stack([g.square().sum() for g in gradients])
+
+        def answer(rows: slice) -> Tensor:
+            told = condition.rows(rows).tensors if condition is not None else {}
+            output = torch.func.functional_call(self.unet, named, (x_t[rows], timesteps[rows]), told).sample
+            return self._as_noise(output, x_t[rows], timesteps[rows])
+
+        return self._gradients.squared(answer, eps, weights)
 
     def predict_noise(self, x_t: Tensor, timesteps: Tensor, condition: Condition | None = None) -> Tensor:
         lower = self.precision != "float32"

@@ -9,10 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from mia_viz import parametrisation
 from mia_viz.diffusion import Schedule
 from mia_viz.targets.errors import TargetError
 
@@ -65,6 +67,7 @@ class Target(ABC):
         card: facts for people. space: "pixel" or "latent". takes: what the network is told beside the picture:
         "" (nothing), "caption" or "class". x0_range: bounds of every value of x_0, None where there are none.
         passes: network passes per question (2 under classifier-free guidance). precision: of the network.
+        prediction: what the network itself gives, before it is converted (see `noise_from_prediction`).
     """
 
     name: str
@@ -76,6 +79,14 @@ class Target(ABC):
     x0_range: tuple[float, float] | None = (-1.0, 1.0)
     passes: int = 1
     precision: str = "float32"
+    prediction: str = "epsilon"
+
+    @property
+    def parametrisation(self) -> dict[str, Any]:
+        """How the weights are asked, as plain values: a score holds for these only (`mia_viz.parametrisation`)."""
+        gains = (self.schedule.alpha.tolist(), self.schedule.sigma.tolist())
+        bounds = {} if self.x0_range is None else {"picture_values": list(self.x0_range)}
+        return parametrisation.parametrisation(*gains, self.prediction, **bounds)
 
     @property
     def picture_shape(self) -> tuple[int, int, int]:
@@ -129,8 +140,13 @@ class Wrapper(Target):
 
     def __init__(self, inner: Target) -> None:
         self.inner = inner
-        for name in ("name", "shape", "schedule", "card", "space", "takes", "x0_range", "passes", "precision"):
+        shared = "name shape schedule card space takes x0_range passes precision prediction"
+        for name in shared.split():
             setattr(self, name, getattr(inner, name))
+
+    @property
+    def parametrisation(self) -> dict[str, Any]:
+        return self.inner.parametrisation
 
     @property
     def picture_shape(self) -> tuple[int, int, int]:

@@ -38,12 +38,10 @@ class Row:
     """How one published entry compares with ours: the scale used there.
 
     nfe: what the entry costs us where the published code asks the same question twice; else its own count.
-    images: how many of the 16 are checked (fewer where an entry is dear).
     """
 
     scale: Callable[[np.ndarray], np.ndarray] = same
     nfe: float | None = None
-    images: int = 16
 
 
 @dataclass
@@ -62,9 +60,9 @@ ROWS = {
     **{name: Row() for name in ENTRIES},
     # The published sweep predicts the noise of every x_k twice (on the way up and after the step back).
     "pia.secmi_sweep": Row(nfe=11),
-    "sima.pfami": Row(scale=np.negative, images=6),
+    "sima.pfami": Row(scale=np.negative),
     # Shares with the entry above all but the three crops whose corner the two codes round differently.
-    "miagen.pfami": Row(nfe=30, images=6),
+    "miagen.pfami": Row(nfe=30),
     "cdi.secmi": Row(scale=np.sqrt),
     "diffaudit.pia_t200": Row(scale=lambda raw: -(raw**0.25)),
 }
@@ -81,7 +79,7 @@ def bench() -> Bench:
 
 def compare(name: str, ours: np.ndarray) -> None:
     """Print the largest deviation from a published entry (rows, images) and insist on the tolerance."""
-    theirs = np.atleast_2d(np.array(PUBLISHED[name]["scores"]))[:, : ours.shape[1]]
+    theirs = np.atleast_2d(np.array(PUBLISHED[name]["scores"]))
     assert ours.shape == theirs.shape
     deviation = np.abs(ours - theirs).max(axis=1) / np.abs(theirs).max(axis=1)
     print(f"{name}: largest deviation {deviation.max():.1e}")
@@ -95,7 +93,7 @@ def test_no_published_entry_is_left_out():
 @pytest.mark.parametrize("name", ROWS)
 def test_published_scores(bench, name):
     row, theirs = ROWS[name], PUBLISHED[name]
-    fresh = bench.probe(row.images)
+    fresh = bench.probe()
     probe = bench.shared.setdefault("pfami", fresh) if ENTRIES[name].attack == "pfami" else fresh
     before = probe.nfe
     results = [run(probe, chosen) for chosen in ENTRIES[name].plans()]
@@ -134,9 +132,16 @@ def test_space_of_the_picture_scales_pia_by_noise_to_signal(bench):
     np.testing.assert_allclose(picture, noise * (sigma / alpha) ** 4, rtol=1e-3)
 
 
-def test_batches_of_another_size_give_the_same_scores(bench):
-    whole, parts = bench.probe(6), Probe(bench.target, bench.x_0[:6], seed=11, keys=range(6), batch=4)
-    for name in ("pia", "rediffuse"):
-        settings = {"n": "2"} if name == "rediffuse" else {}
-        a, b = (run(probe, plan(name, settings)).raw for probe in (whole, parts))
-        np.testing.assert_allclose(a, b, rtol=1e-4)
+@pytest.mark.parametrize("name", ["loss", "sima", "pia", "pian", "secmi", "fcre", "noise_aggregation", "rediffuse"])
+def test_batches_of_another_size_give_the_same_scores(bench, name):
+    """Alike but for rounding inside the network's kernels: 1e-5 of the largest score.
+
+    Measured with one picture a time against sixteen: 6.3e-6 for SecMI, 3.4e-6 for PIA, below 1e-6 for the others.
+    """
+    chosen = plan(name, {"n": "2"} if name == "rediffuse" else {})
+    whole = run(bench.probe(6), chosen).raw
+    for batch in (1, 4):
+        parts = run(Probe(bench.target, bench.x_0[:6], seed=11, keys=range(6), batch=batch), chosen).raw
+        deviation = np.abs(parts - whole).max() / np.abs(whole).max()
+        print(f"{name}: {deviation:.1e} in batches of {batch}")
+        assert deviation < 1e-5
