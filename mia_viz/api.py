@@ -131,7 +131,7 @@ def collect(
     filter: such as "lowpass:r=5,s=0.2". settings: of the attack, such as t=300 (`python -m mia_viz attacks` lists
     them). Noise depends on the seed and each picture alone.
     """
-    chosen = plan(attack, {name: str(value) for name, value in settings.items()}, Filter.parse(filter))
+    chosen = plan(attack, {k: str(value) for k, value in settings.items()}, Filter.parse(filter), target.schedule)
     probe = Probe.of(target, torch.from_numpy(pictures.values), seed=seed, captions=pictures.captions)
     return Collected(target, pictures, run_plan(probe, chosen), seed)
 
@@ -181,7 +181,7 @@ def run_audit(
     attacks: names, or plans of `mia_viz.analysis.plan`. options, columns: see mia_viz.audit. report: called after every
     batch. Run it again to go on with what was stopped. `pandas.read_parquet(out / "parts")` reads the table.
     """
-    plans = [chosen if isinstance(chosen, Plan) else plan(chosen) for chosen in attacks]
+    plans = [chosen if isinstance(chosen, Plan) else plan(chosen, schedule=target.schedule) for chosen in attacks]
     options = options or Options()
     found = Source(os.fspath(source), columns or Columns(), captions, bool(target.takes))
     known = _reference(target, reference, options.seed)

@@ -111,7 +111,9 @@ class Case:
 
     truth: "member" or "hold-out" for bundled pictures, else None. live: computed in this visit, or stored beforehand.
     overall: the verdict over all attacks, once every one of them has spoken. caption: what the model was told beside
-    the picture, "" for an empty one, None where it takes none.
+    the picture, "" for an empty one, None where it takes none. stretch: new pixels per old one where the picture was
+    resampled for the model, above 1 enlarged. blind: its scores with the model's knowledge taken out (see
+    `mia_viz.blind`), None where they were not asked for.
     """
 
     target: str
@@ -129,6 +131,8 @@ class Case:
     structure: Structure | None = None
     caption: str | None = None
     residuals: Residuals | None = None
+    stretch: float = 1.0
+    blind: tuple[float, ...] | None = None
 
     def finding(self, attack: str) -> Finding | None:
         """What one attack found, if it has been run."""
@@ -158,7 +162,7 @@ def save_case(case: Case, file: Path) -> None:
                 facts[part][item.name] = value
     facts["findings"] = [asdict(f) for f in case.findings]
     facts["overall"] = None if case.overall is None else asdict(case.overall)
-    for name in ("target", "name", "sha256", "notes", "truth", "caption"):
+    for name in ("target", "name", "sha256", "notes", "truth", "caption", "stretch", "blind"):
         facts[name] = getattr(case, name)
     write_arrays(file, arrays, facts)
 
@@ -191,6 +195,8 @@ def load_case(file: Path) -> Case:
         findings=findings,
         overall=_verdict(facts["overall"]),
         caption=facts.get("caption"),
+        stretch=facts.get("stretch", 1.0),
+        blind=None if facts.get("blind") is None else tuple(facts["blind"]),
         **parts,
     )
 

@@ -1,7 +1,7 @@
 """The command line, `python -m mia_viz`: one subcommand per file of mia_viz.commands.
 
-Exit codes: 0 done, 1 a report does not hold (`verify`), 2 something given cannot be used (one sentence on the error
-stream), 130 interrupted.
+Exit codes: 0 done, 1 a report does not hold (`verify`) or a model does not work as a denoiser (`targets check`), 2
+something given cannot be used (one sentence on the error stream), 130 interrupted.
 Commands import torch only once they run, so help is shown at once.
 """
 
@@ -30,6 +30,7 @@ from mia_viz.commands import (
     users,
     verify,
 )
+from mia_viz.memory import is_out_of_memory
 
 USAGE, INTERRUPTED, CLOSED_PIPE = 2, 130, 141
 COMMANDS = (score, report, verify, sets, audit, attacks, targets, data, train, reference, evaluate, bench, serve, users)
@@ -75,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         return _complain(_sentence(error))
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and type(error).__name__ != "OutOfMemoryError":
+        if not is_out_of_memory(error):
             raise
         return _complain("There is not enough memory for this; use fewer or smaller pictures.")
     return code

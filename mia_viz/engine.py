@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mia_viz.case import Case
+from mia_viz.case import Case, Finding
 from mia_viz.own_models import SHELF, command_flags, is_own
 from mia_viz.pictures.picture import View
 from mia_viz.pictures.prepare import Prepared
@@ -114,7 +114,8 @@ def examine_named(
     target, chosen = opened(name), plans(name)
     if not chosen:
         raise ValueError("None of the methods of the walk can be used on this model.")
-    also = [p for p in map(plan, ALSO_ASKED) if not unusable(p, target, [caption])]
+    also = [plan(method, schedule=target.schedule) for method in ALSO_ASKED]
+    also = [p for p in also if not unusable(p, target, [caption])]
 
     def told(case: Case) -> None:
         on_stage(replace(case, target=name))
@@ -143,6 +144,22 @@ def ask_named(name: str, prepared: Prepared, attacks: list[str], progress, on_fi
     from mia_viz.examine import ask_methods
 
     ask_methods(opened(name), prepared, attacks, reference(name), progress, on_finding, caption)
+
+
+def score_named(name: str, prepared: Prepared, method: str, filter_text: str, progress, caption: str = "") -> Finding:
+    """What one method finds, at its defaults under a filter as the command line names it. Raises ValueError."""
+    from mia_viz.analysis import plan
+    from mia_viz.commands.common import unusable
+    from mia_viz.examine import examine
+    from mia_viz.frequency import Filter
+
+    target = opened(name)
+    chosen = plan(method, None, Filter.parse(filter_text), target.schedule)
+    reason = unusable(chosen, target, [caption])
+    if reason:
+        raise ValueError(f"{method}: {reason}")
+    case = examine(target, prepared, "", reference(name), None, progress, caption=caption, plans=[chosen])
+    return case.findings[0]
 
 
 def gallery(name: str, shape: tuple[int, int, int]) -> Gallery | None:
@@ -187,10 +204,15 @@ def finished(case: Case) -> bool:
 
 def known_file(case: Case) -> Path | None:
     """The file of a bundled picture that a case is about; None for any other picture."""
-    known, pictures = population_of(case.target), gallery(case.target, case.values.shape)
-    if known is None or pictures is None or case.sha256 not in pictures.sha256:
+    return known_picture(case.target, case.values.shape, case.sha256)
+
+
+def known_picture(name: str, shape: tuple[int, int, int], sha256: str) -> Path | None:
+    """The file of a bundled target's known picture, by the SHA-256 of its prepared pixels; None for any other."""
+    known = population_of(name)
+    if known is None or sha256 not in (pictures := gallery_bundled(name, shape)).sha256:
         return None
-    return known.path(pictures.sha256.index(case.sha256))
+    return known.path(pictures.sha256.index(sha256))
 
 
 def facts_named(case: Case, picture: Mapping[str, Any], twin: bool) -> Facts:

@@ -70,8 +70,9 @@ class Metrics:
     tpr_1, tpr_01: TPR at an FPR of at most 1 % and 0.1 %, None with fewer than 100 and 1000 hold-outs.
     asr_oracle: best balanced accuracy over thresholds chosen on the test split itself. asr_calibrated:
     balanced accuracy at the threshold best on calibration. fpr_at_5, tpr_at_5: rates realised by the
-    threshold that allows 5 % false positives on calibration. The last three are None without a calibration
-    split.
+    threshold that allows 5 % false positives on calibration. These three are None without a calibration
+    split. tpr_1_interval, tpr_01_interval, asr_interval: of tpr_1, tpr_01 and asr_calibrated, central 95 % over
+    pictures drawn again; the rates' threshold moves with the hold-outs drawn, the calibrated one stays.
     """
 
     auc: Interval
@@ -83,6 +84,9 @@ class Metrics:
     tpr_at_5: float | None
     members: int
     holdouts: int
+    tpr_1_interval: tuple[float, float] | None = None
+    tpr_01_interval: tuple[float, float] | None = None
+    asr_interval: tuple[float, float] | None = None
 
 
 def roc(scores: Scores) -> Roc:
@@ -203,9 +207,10 @@ def shuffled_auc(scores: Scores, shuffles: int = RESAMPLES, seed: int = SEED) ->
 
 def measure(test: Scores, calibration: Scores | None = None) -> Metrics:
     """All metrics of one score on the test split, with thresholds from the calibration split, if any."""
-    calibrated, at_5 = None, (None, None)
+    calibrated, around, at_5 = None, None, (None, None)
     if calibration is not None:
-        calibrated = accuracy(test, best_threshold(calibration))
+        threshold = best_threshold(calibration)
+        calibrated, around = accuracy(test, threshold), accuracy_interval(test, threshold)
         at_5 = rates(test, threshold_at(calibration.holdouts, 0.05))
     return Metrics(
         auc_interval(test),
@@ -217,7 +222,28 @@ def measure(test: Scores, calibration: Scores | None = None) -> Metrics:
         at_5[0],
         len(test.members),
         len(test.holdouts),
+        tpr_interval(test, 0.01),
+        tpr_interval(test, 0.001),
+        around,
     )
+
+
+def tpr_interval(scores: Scores, fpr: float) -> tuple[float, float] | None:
+    """Central 95 % of `tpr_at` under resampling of pictures; None where that is."""
+    if len(scores.holdouts) < round(1 / fpr):
+        return None
+    low, high = roc_band(scores, np.array([fpr]), RESAMPLES)
+    return float(low[0]), float(high[0])
+
+
+def accuracy_interval(
+    scores: Scores, threshold: float, resamples: int = RESAMPLES, seed: int = SEED
+) -> tuple[float, float]:
+    """Central 95 % of `accuracy` under resampling of pictures, the threshold staying where it is."""
+    rng = np.random.default_rng(seed)
+    tpr, fpr = rates(scores, threshold)  # pictures drawn again exceed a fixed threshold as binomials do
+    m, n = len(scores.members), len(scores.holdouts)
+    return _middle((rng.binomial(m, tpr, resamples) / m + 1 - rng.binomial(n, fpr, resamples) / n) / 2)
 
 
 def roc_band(scores: Scores, fpr: np.ndarray, resamples: int = 500, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from mia_viz.analysis import Plan, Result, plan, run, to_pictures
 from mia_viz.attacks.attack import refusal
+from mia_viz.blind import blind_scores
 from mia_viz.case import Case, Finding
 from mia_viz.laboratory.subject import ALSO_ASKED
 from mia_viz.pictures.prepare import Prepared
@@ -52,13 +53,14 @@ def examine(
     progress.cancel is set, between two network calls.
     """
     progress = progress or Progress()
-    chosen_plans = walk_plans(target.name) if plans is None else plans
-    also = [plan(name) for name in ALSO_ASKED] if plans is None else also
+    chosen_plans = walk_plans(target.name, target.schedule) if plans is None else plans
+    also = [plan(name, schedule=target.schedule) for name in ALSO_ASKED] if plans is None else also
     progress.expected = sum(p.evaluations for p in (*chosen_plans, *also))
     probe = Probe.of(target, to_pictures([prepared]), progress=progress, captions=[caption])
     told = captions_kind(target, [caption])
     case = Case(target.name, name, prepared.values, prepared.sha256, prepared.notes, truth)
-    case = replace(case, caption=caption if target.takes else None)
+    blind = _blind(probe) if reference is not None and reference.blind is not None else None
+    case = replace(case, caption=caption if target.takes else None, stretch=prepared.stretch, blind=blind)
     for chosen in chosen_plans:
         result = run(probe, chosen)
         case = replace(case, findings=(*case.findings, _finding(result, reference, prepared.sha256, told)))
@@ -72,6 +74,12 @@ def examine(
     if also:
         on_stage(case)
     return case
+
+
+def _blind(probe: Probe) -> tuple[float, ...] | None:
+    """The picture's scores with the model's knowledge taken out, for whoever compares it with the reference."""
+    found = blind_scores(probe.target, probe.pictures, probe.x_0)
+    return None if found is None else tuple(found[0].tolist())
 
 
 def ask_methods(
@@ -89,7 +97,8 @@ def ask_methods(
     """
     probe = Probe.of(target, to_pictures([prepared]), progress=progress, captions=[caption])
     told = captions_kind(target, [caption])
-    chosen = [p for p in (plan(name) for name in names) if not refusal(p.attack, target, probe.captions)]
+    asked = [plan(name, schedule=target.schedule) for name in names]
+    chosen = [p for p in asked if not refusal(p.attack, target, probe.captions, p.params)]
     progress.expected = sum(p.evaluations for p in chosen)
     for item in chosen:
         on_finding(_finding(run(probe, item), reference, prepared.sha256, told))

@@ -1,9 +1,10 @@
 """Does the reference cover this picture? A rank among hold-outs only means something for pictures like them.
 
-Each picture is summed up in a few numbers that need no model. Its Mahalanobis distance (Ledoit-Wolf covariance) is
-ranked among those of the hold-outs, with the picture treated as one of them, so that about 1 % of exchangeable
-pictures fall outside the 99 % region whatever the law of the features (conformal prediction; Vovk et al. 2005). Being
-inside means only that these features notice no difference: a soft or mirrored picture may pass.
+Each picture is summed up in a few numbers that need no model: brightness, detail, and where the reference holds it, the
+score of an attack with the model's knowledge taken out (`mia_viz.blind`). Its Mahalanobis distance (Ledoit-Wolf
+covariance) is ranked among those of the hold-outs, with the picture treated as one of them, so that about 1 % of
+exchangeable pictures fall outside the 99 % region whatever the law of the features (conformal prediction; Vovk et al.
+2005). Being inside means only that these features notice no difference: a soft or mirrored picture may pass.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Coverage:
 
     covered: None where fewer than 99 hold-outs cannot draw a 99 % region. p_value: rank of the distance among the n
     hold-outs. distance: Mahalanobis. typical: the hold-outs' median distance. nearest: rows of the hold-outs most like
-    the picture, nearest first.
+    the picture, nearest first. blind: how many of the features are scores under a model that knows nothing.
     """
 
     covered: bool | None
@@ -38,6 +39,7 @@ class Coverage:
     typical: float
     n: int
     nearest: tuple[int, ...]
+    blind: int = 0
 
     @property
     def sentence(self) -> str:
@@ -48,6 +50,11 @@ class Coverage:
             return (
                 "The reference does not cover this picture: fewer than 1 in 100 of its never-trained pictures "
                 "are as unusual, so error rates measured on them need not hold here."
+            )
+        if self.blind:
+            return (
+                "In brightness and detail, and in how it scores with the model's knowledge taken out, this picture is "
+                f"like the reference: about {100 * self.p_value:.0f} in 100 of its pictures are at least as unusual."
             )
         return (
             "In brightness and detail this picture is like the reference: "
@@ -78,8 +85,23 @@ def describe(pictures: np.ndarray, extra: np.ndarray | None = None) -> np.ndarra
     return np.hstack(columns if extra is None else [*columns, np.asarray(extra, dtype=np.float64)])
 
 
-def coverage(features: np.ndarray, holdouts: np.ndarray, nearest: int = NEAREST) -> Coverage:
+def compared(
+    pictures: np.ndarray, own: np.ndarray | None, description: np.ndarray, blind: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Features of pictures (N, F) and of a reference (M, F) that both have, and how many of these are blind scores.
+
+    own (N, E): of the pictures (N, C, H, W), by `mia_viz.blind.blind_scores`. description (M, 10), blind (M, E): what
+    the reference holds. Blind scores are left out where one side has none, as in older references.
+    """
+    if own is None or blind is None or own.shape[1] != blind.shape[1]:
+        return describe(pictures), description, 0
+    return describe(pictures, own), np.hstack([description, blind]), own.shape[1]
+
+
+def coverage(features: np.ndarray, holdouts: np.ndarray, nearest: int = NEAREST, blind: int = 0) -> Coverage:
     """Place a picture's features (F,) among those of hold-outs (n, F). Raises ValueError for fewer than two or NaN.
+
+    blind: how many of the features are scores under a model that knows nothing, for the words.
 
     Mean and covariance come from all n + 1, and all n + 1 distances are ranked: no one is treated differently.
     """
@@ -102,4 +124,5 @@ def coverage(features: np.ndarray, holdouts: np.ndarray, nearest: int = NEAREST)
         float(np.median(np.sqrt(squared[1:]))),
         n,
         tuple(int(k) for k in order[:nearest]),
+        blind,
     )

@@ -2,15 +2,16 @@
 
 A score can only show memory where nothing else tells the two groups apart. So: no picture may be in both, sizes,
 formats and brightness must agree, and a classifier that never sees the model must not separate them. The blind
-classifier is a logistic regression on features that need no model (`difficulty`, `exchangeability`), each picture
-scored by a fit without its fold; such blind baselines beat most published attacks on mismatched data (Das et al. 2024,
-arXiv 2406.16201).
+classifier is a logistic regression on features that need no model (`difficulty`, `exchangeability`) and, where a target
+is known, on a score with its knowledge taken out (`blind`), each picture scored by a fit without its fold; such blind
+baselines beat most published attacks on mismatched data (Das et al. 2024, arXiv 2406.16201).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import mannwhitneyu
@@ -28,6 +29,9 @@ from mia_viz.exchangeability import describe
 from mia_viz.pictures.picture import Picture
 from mia_viz.pictures.prepare import prepare
 
+if TYPE_CHECKING:
+    from mia_viz.targets.target import Target
+
 SIDE = 64
 """Pixels per side at which pictures are compared with one another."""
 SHIFTS = 2
@@ -36,6 +40,7 @@ LEAST = 10
 """Pictures per group that a blind classifier needs."""
 RARE = 0.01
 """p-value, divided among all measures, from which a shift is reported."""
+BLIND = "structure kept without the model"
 MEASURES = ("width", "height", "bytes per pixel", "brightness", "contrast", "fine detail")
 
 
@@ -109,15 +114,20 @@ class DataCheck:
         )
 
 
-def check_data(members: Sequence[Picture], holdouts: Sequence[Picture], seed: int = 0) -> DataCheck:
-    """Compare two groups of opened pictures. Raises ValueError where one is empty."""
+def check_data(
+    members: Sequence[Picture], holdouts: Sequence[Picture], seed: int = 0, target: Target | None = None
+) -> DataCheck:
+    """Compare two groups of opened pictures. Raises ValueError where one is empty.
+
+    target: the model they are for; its network is not asked.
+    """
     if not members or not holdouts:
         raise ValueError("Both folders need at least one picture.")
     everything = [*members, *holdouts]
     small = np.stack([prepare(picture, (SIDE, SIDE), 1, "fit").values for picture in everything])
     inside = np.arange(len(everything)) < len(members)
     measures = np.column_stack([_measures(everything), _looks(small)])
-    blind, weights = blind_classifier(features(small), inside, seed)
+    blind, weights = blind_classifier(features(small, _blind_scores(target, everything)), inside, seed)
     return DataCheck(
         len(members),
         len(holdouts),
@@ -129,9 +139,20 @@ def check_data(members: Sequence[Picture], holdouts: Sequence[Picture], seed: in
     )
 
 
-def features(pictures: np.ndarray) -> np.ndarray:
-    """What is known of pictures (N, C, H, W) in [-1, 1] without a model, (N, 13)."""
-    return np.hstack([difficulty(pictures), describe(pictures)])
+def features(pictures: np.ndarray, blind: np.ndarray | None = None) -> np.ndarray:
+    """What is known of pictures (N, C, H, W) in [-1, 1] without a model, (N, 13), and any blind scores (N, E)."""
+    return np.hstack([difficulty(pictures), describe(pictures, blind)])
+
+
+def _blind_scores(target: Target | None, pictures: Sequence[Picture]) -> np.ndarray | None:
+    """Scores (N, E) of pictures with a target's knowledge taken out, fitted into its size; None where it has none."""
+    if target is None:
+        return None
+    from mia_viz.blind import blind_scores
+
+    channels, *size = target.picture_shape
+    fitted = np.stack([prepare(picture, tuple(size), channels, "fit").values for picture in pictures])
+    return blind_scores(target, fitted)
 
 
 def blind_classifier(table: np.ndarray, inside: np.ndarray, seed: int = 0) -> tuple[Interval | None, tuple[str, ...]]:
@@ -149,7 +170,7 @@ def blind_classifier(table: np.ndarray, inside: np.ndarray, seed: int = 0) -> tu
             model = _model().fit(table[fitted], inside[fitted])
             scores[left_out] += model.decision_function(table[left_out]) / REPEATS
     weights = _model().fit(table, inside)[-1].coef_[0]
-    names = (*DIFFICULTY, *DESCRIPTION)
+    names = (*DIFFICULTY, *DESCRIPTION, BLIND)
     order = np.argsort(-np.abs(weights))[:3]
     return auc_interval(Scores(scores[inside], scores[~inside])), tuple(names[k] for k in order)
 

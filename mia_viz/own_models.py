@@ -14,8 +14,9 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mia_viz import parametrisation
 from mia_viz.allowed import allowed_file, allowed_model
 from mia_viz.pictures.prepare import Prepared
 from mia_viz.reference import Reference
@@ -57,6 +58,7 @@ class Own:
     takes: str
     precision: str
     weights_sha256: str
+    parametrisation: Mapping[str, Any]
     attacks: tuple[Usable, ...]
     plans: tuple[Plan, ...]
     opening: Prepared
@@ -174,6 +176,7 @@ def described(target: Target, where: str) -> Own:
         target.takes,
         target.precision,
         target.weights_sha256,
+        target.parametrisation,
         tuple(usable_attacks(target)),
         plans,
         made_up((channels, height, width)),
@@ -195,6 +198,11 @@ def check_fits(own: Own, reference: Reference) -> None:
     """Raise ValueError unless a reference was computed with this very model."""
     if reference.weights_sha256 != own.weights_sha256:
         raise ValueError("This reference belongs to other weights than those of the model that is open.")
+    if parametrisation.difference(reference.parametrisation, own.parametrisation):
+        raise ValueError(
+            "This reference was computed with the same weights, but under another noise schedule or with other "
+            "settings of the model than those of the one that is open."
+        )
     used = reference.provenance.get("precision", own.precision)
     if used != own.precision:
         raise ValueError(f"This reference was computed in {used}, and the model is open in {own.precision}.")

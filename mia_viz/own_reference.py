@@ -6,10 +6,8 @@ one file, after every method, so that a build that was stopped goes on where it 
 
 from __future__ import annotations
 
-import atexit
 import hashlib
-import os
-import shutil
+import json
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +19,8 @@ import numpy as np
 
 from mia_viz.allowed import NotAllowed, allowed_file, allowed_folder, allowed_output
 from mia_viz.own_models import SHELF, Own
+from mia_viz.parametrisation import misfit
+from mia_viz.private import locked_folder
 from mia_viz.reference import Reference, ReferenceFileError, load
 
 if TYPE_CHECKING:
@@ -62,12 +62,13 @@ class Named:
 
 @dataclass(frozen=True)
 class Looked:
-    """What was found about named pictures: how many of each kind, and the comparison, None without members."""
+    """What was found about named pictures: how many of each kind, the comparison, None without members, and remarks."""
 
     named: Named
     members: int
     holdouts: int
     check: DataCheck | None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +86,12 @@ def look(name: str, named: Named) -> Looked:
     from mia_viz.commands.data import opened
     from mia_viz.own_data import check_data
 
-    found = known_pictures(SHELF.target(name), named)
+    target = SHELF.target(name)
+    found = known_pictures(target, named)
     members, holdouts = named.folders()
-    check = None if members is None else check_data(opened(members), opened(holdouts))
+    check = None if members is None else check_data(opened(members), opened(holdouts), target=target)
     inside = int(found.member.sum())
-    return Looked(named, inside, len(found.member) - inside, check)
+    return Looked(named, inside, len(found.member) - inside, check, found.remarks)
 
 
 def known_pictures(target: Target, named: Named) -> KnownPictures:
@@ -132,8 +134,8 @@ def build(
     target, own = SHELF.target(name), SHELF.own(name)
     chosen = allowed_output(where)
     pictures = known_pictures(target, named)
-    file = chosen or private_file(own.weights_sha256, pictures)
-    refuse_foreign(file, pictures, own.weights_sha256)
+    file = chosen or private_file(own, pictures)
+    refuse_foreign(file, pictures, own)
     plans = _plans(target, attacks, pictures.captions)
     how = command.provenance(target, named.prepare)
     found = command.build(target, pictures, plans, file, False, how, progress, lambda line: None)
@@ -147,7 +149,7 @@ def _plans(target: Target, attacks: Sequence[str], captions: Sequence[str] | Non
 
     if not attacks:
         raise ValueError("No method is chosen; tick at least one.")
-    return with_walk(choose(",".join(attacks), (), "none", target, captions).plans)
+    return with_walk(choose(",".join(attacks), (), "none", target, captions).plans, target)
 
 
 def use(name: str, where: str) -> Built:
@@ -165,7 +167,7 @@ def gallery(pictures: KnownPictures) -> Gallery:
     return Gallery(pictures.pictures.numpy(), names, pictures.member, pictures.sha256)
 
 
-def refuse_foreign(file: Path, pictures: KnownPictures, weights_sha256: str) -> None:
+def refuse_foreign(file: Path, pictures: KnownPictures, own: Own) -> None:
     """Raise NotAllowed where a file that would be overwritten is anything but an earlier build of this reference."""
     if not file.exists():
         return
@@ -174,20 +176,18 @@ def refuse_foreign(file: Path, pictures: KnownPictures, weights_sha256: str) -> 
     except ReferenceFileError as error:
         raise NotAllowed("A file of that name is there, and it is no reference; choose another name.") from error
     same = found.image_sha256 == pictures.sha256 and found.member.tolist() == pictures.member.tolist()
-    if found.weights_sha256 != weights_sha256 or not same:
+    if misfit(found, own) or not same:
         raise NotAllowed("A reference of another model or of other pictures has that name; choose another name.")
 
 
-def private_file(weights_sha256: str, pictures: KnownPictures) -> Path:
-    """Where the reference of these weights and pictures is kept in this run, out of everyone's reach."""
-    words = "\n".join((weights_sha256, *pictures.sha256, str(pictures.member.tolist())))
+def private_file(own: Own, pictures: KnownPictures) -> Path:
+    """Where the reference of this model and these pictures is kept in this run, out of everyone's reach."""
+    asked = (own.weights_sha256, own.precision, json.dumps(own.parametrisation))
+    words = "\n".join((*asked, *pictures.sha256, str(pictures.member.tolist())))
     return private_folder() / f"{hashlib.sha256(words.encode()).hexdigest()}.safetensors"
 
 
 @lru_cache(maxsize=1)
 def private_folder() -> Path:
-    """A folder of this run that only its owner can enter; the app does not serve it, and it is removed at the end."""
-    folder = tempfile.mkdtemp(prefix="mia-viz-references-")
-    os.chmod(folder, 0o700)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+    """A folder of this run that only its owner can enter, beside the app's, so that the app does not serve it."""
+    return locked_folder(Path(tempfile.gettempdir()))

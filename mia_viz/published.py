@@ -73,7 +73,7 @@ def seconds(file: Path) -> dict[str, float]:
         found = {name: float(entry["cpu_seconds_per_image"]) for name, entry in entries.items()}
     except FileNotFoundError:
         raise ValueError(f"There is no file {file}.") from None
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise ValueError(f"{file.name} is not the list of published scores and times that --compare needs.") from None
     if not found or not all(math.isfinite(value) and value > 0 for value in found.values()):
         raise ValueError(f"{file.name} is not the list of published scores and times that --compare needs.")

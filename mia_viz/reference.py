@@ -1,8 +1,8 @@
 """Reference: scores and spectra of pictures whose membership is known.
 
-A reference belongs to one target (by the SHA-256 of its weights) and to exact settings of each attack. It is one
-safetensors file holding numbers only, no pictures: scores, raw statistics and the residuals' energy per frequency
-ring, which blur what a picture showed but may still tell that a known picture is among them.
+A reference belongs to one target (by the SHA-256 of its weights and its parametrisation) and to exact settings of each
+attack. It is one safetensors file holding numbers only, no pictures: scores, raw statistics and the residuals' energy
+per frequency ring, which blur what a picture showed but may still tell that a known picture is among them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # a stored reference is read by the app before torch is loade
 FORMAT = 1
 CHUNK = 16
 MAX_PAIRS = 8
-FEATURES = ("difficulty", "description")
+FEATURES = ("difficulty", "description", "blind")
 
 
 class ReferenceFileError(ValueError):
@@ -65,8 +65,9 @@ class Reference:
     """Known pictures of one target: pixels' SHA-256, membership, split, and a Column per plan's key.
 
     difficulty: (M, 3) float64, see `mia_viz.difficulty.difficulty`. description: (M, 10) float64, see
-    `mia_viz.exchangeability.describe`. Either is None in files written before they were kept. provenance: how the file
-    came about, plain values by name; empty in older files.
+    `mia_viz.exchangeability.describe`. blind: (M, E) float64, see `mia_viz.blind.blind_scores`. Each is None in files
+    written before they were kept, blind also where it cannot be had. provenance: how the file came about, plain values
+    by name; parametrisation: how the model was asked, see `mia_viz.parametrisation`. Both are empty in older files.
     """
 
     target: str
@@ -78,7 +79,9 @@ class Reference:
     columns: dict[str, Column]
     difficulty: np.ndarray | None = None
     description: np.ndarray | None = None
+    blind: np.ndarray | None = None
     provenance: dict[str, str] = field(default_factory=dict)
+    parametrisation: dict[str, Any] = field(default_factory=dict)
 
     def choose(self, member: bool, split: str, without: Sequence[str] = ()) -> np.ndarray:
         """Boolean mask (M,) of members or hold-outs of a split, leaving out pictures with the given SHA-256."""
@@ -126,20 +129,6 @@ def settings_text(chosen: Plan, told: str = "") -> str:
     if told:
         values["captions"] = told
     return json.dumps(values, sort_keys=True)
-
-
-def plans_of(reference: Reference) -> list[Plan]:
-    """The plans a reference holds columns of, in their order."""
-    from mia_viz.analysis import Plan
-    from mia_viz.attacks import get
-    from mia_viz.frequency import Filter
-
-    plans = []
-    for key, column in reference.columns.items():
-        values = json.loads(column.settings)
-        attack = get(key.split()[0])
-        plans.append(Plan(attack, attack.Params(**values["params"]), Filter.parse(values["filter"])))
-    return plans
 
 
 def evidence_energy(evidence: Evidence) -> np.ndarray:
@@ -212,12 +201,17 @@ def _column(chosen: Plan, rows: list[tuple[Result, np.ndarray, np.ndarray | None
     )
 
 
-def with_features(reference: Reference, pictures: np.ndarray) -> Reference:
-    """The reference with what can be said of its pictures (M, C, H, W) in [-1, 1] without asking the model."""
+def with_features(reference: Reference, pictures: np.ndarray, target: Target | None = None) -> Reference:
+    """The reference with what can be said of its pictures (M, C, H, W) in [-1, 1] without asking the model.
+
+    target: gives schedule and encoder to the scores with the model's knowledge taken out; without it there are none.
+    """
+    from mia_viz.blind import blind_scores
     from mia_viz.difficulty import difficulty
     from mia_viz.exchangeability import describe
 
-    return replace(reference, difficulty=difficulty(pictures), description=describe(pictures))
+    blind = None if target is None else blind_scores(target, pictures)
+    return replace(reference, difficulty=difficulty(pictures), description=describe(pictures), blind=blind)
 
 
 def save(reference: Reference, file: Path) -> None:
@@ -243,6 +237,7 @@ def save(reference: Reference, file: Path) -> None:
         "split": reference.split.tolist(),
         "attacks": settings,
         "provenance": reference.provenance,
+        "parametrisation": reference.parametrisation,
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(file) as partial:
@@ -263,10 +258,11 @@ def load(file: Path) -> Reference:
             reference = _from_facts(facts, opened)
     except ReferenceFileError:
         raise
-    except (SafetensorError, LookupError, ValueError, TypeError, AttributeError, OSError) as error:
+    except (SafetensorError, LookupError, ValueError, TypeError, AttributeError, OSError, RecursionError) as error:
         raise ReferenceFileError("The reference file is damaged or not a MIA-Viz reference.") from error
     count = len(reference.image_sha256)
-    parts = [reference.names, reference.member, reference.split, reference.difficulty, reference.description]
+    parts = [reference.names, reference.member, reference.split]
+    parts += [getattr(reference, name) for name in FEATURES]
     parts += [part for c in reference.columns.values() for part in (c.score, c.raw, c.energy, c.likeness)]
     if any(part is not None and len(part) != count for part in parts):
         raise ReferenceFileError("The reference file is damaged: its lists are not equally long.")
@@ -297,4 +293,5 @@ def _from_facts(facts: dict, opened: safe_open) -> Reference:
         columns,
         *(opened.get_tensor(f"features/{name}") if f"features/{name}" in stored else None for name in FEATURES),
         dict(facts.get("provenance", {})),
+        dict(facts.get("parametrisation", {})),
     )

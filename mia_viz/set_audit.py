@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 METHODS = ("noise_aggregation", "loss", "fcre")
 """The walk's attacks that ask few questions; restoring thousands of pictures would take hours."""
 BATCH = 16
+TOO_FEW = "How often this test would find training cannot be said: there are too few known members or hold-outs."
+NO_REFERENCE = "How often this test would find training cannot be said: there is no reference for this model."
+NO_METHODS = "How often this test would find training cannot be said: the reference lacks scores of these methods."
+OTHER_CAPTIONS = (
+    "How often this test would find training cannot be said: the reference's pictures had captions of another kind "
+    "(given, or empty)."
+)
 SPREAD = 1.349
 """Interquartile range of a standard normal law."""
 
@@ -98,7 +105,7 @@ def ask_set(
     chosen = list(plans) if plans is not None else _usable(target)
     suspects, captions_s, repeated = _distinct(suspects, captions[0])
     taken = {picture.sha256 for picture in suspects}
-    known = _fitting(reference, chosen, target, captions_s)
+    known, unfit = _fitting(reference, chosen, target, captions_s)
     others, captions_u, again = _distinct(unseen or [], captions[1])
     if taken & {picture.sha256 for picture in others}:
         raise ValueError("A picture is among the suspect and the unseen ones; it can be in one group only.")
@@ -113,26 +120,35 @@ def ask_set(
     rule, s, u, groups = _one_score(scores_s, scores_u, known, taken)
     strong = None if groups is None else power(*groups, len(s), len(u))
     enough = smallest_set(*groups, len(u)) if strong is not None and strong.power < WANTED else None
-    notes = _notes(repeated + again, stored is not None, groups is None, suspects, known)
+    powerless = "" if groups is not None else unfit or TOO_FEW
+    outside = _outside(suspects, known, target, progress)
+    notes = _notes(repeated + again, stored is not None, powerless, suspects, outside)
     keys = tuple(p.key for p in chosen)
     return SetAnswer(compare_sets(s, u), s, u, keys, rule, strong, enough, stored is not None, notes)
 
 
 def _fitting(
     reference: Reference | None, plans: Sequence[Plan], target: Target, captions: Sequence[str] | None
-) -> Reference | None:
-    """The reference, if it holds all of the plans under captions of this kind."""
+) -> tuple[Reference | None, str]:
+    """The reference, if it holds all of the plans under captions of this kind; else None and why it cannot serve."""
     from mia_viz.reference import captions_kind
 
     told = captions_kind(target, captions)
-    return reference if reference is not None and all(reference.fits(p, told) for p in plans) else None
+    if reference is None:
+        return None, NO_REFERENCE
+    if not all(reference.fits(p) for p in plans):
+        return None, NO_METHODS
+    if not all(reference.fits(p, told) for p in plans):
+        return None, OTHER_CAPTIONS
+    return reference, ""
 
 
 def _usable(target: Target) -> list[Plan]:
     from mia_viz.commands.common import unusable
     from mia_viz.plans import walk_plans
 
-    found = [p for p in walk_plans(target.name) if p.attack.name in METHODS and not unusable(p, target, [""])]
+    cheap = [p for p in walk_plans(target.name, target.schedule) if p.attack.name in METHODS]
+    found = [p for p in cheap if not unusable(p, target, [""])]
     if not found:
         raise ValueError("None of the methods for sets can be used on this model.")
     return found
@@ -203,7 +219,7 @@ def _one_score(
 
 
 def _notes(
-    repeated: int, stored: bool, powerless: bool, suspects: Sequence[Prepared], known: Reference | None
+    repeated: int, stored: bool, powerless: str, suspects: Sequence[Prepared], outside: int | None
 ) -> tuple[str, ...]:
     notes = []
     if repeated:
@@ -212,25 +228,33 @@ def _notes(
     if stored:
         notes.append("The unseen pictures are never-trained ones of the reference, set aside for testing.")
     if powerless:
-        notes.append("How often this test would find training cannot be said: there are too few known members.")
-    outside = _outside(suspects, known)
+        notes.append(powerless)
     if outside is not None:
         notes.append(
-            f"{outside} of the {len(suspects)} suspect pictures are unlike those of the reference in brightness or "
-            "detail; about 1 in 100 would be by chance."
+            f"{outside} of the {len(suspects)} suspect pictures are unlike those of the reference, as far as can be "
+            "told without the model; about 1 in 100 would be by chance."
         )
     return tuple(notes)
 
 
-def _outside(suspects: Sequence[Prepared], known: Reference | None) -> int | None:
+def _outside(
+    suspects: Sequence[Prepared], known: Reference | None, target: Target, progress: Progress | None
+) -> int | None:
     """How many suspect pictures the reference does not cover; None where that cannot be said."""
     if known is None or known.description is None:
         return None
-    from mia_viz.exchangeability import coverage, describe
+    from mia_viz.blind import blind_scores
+    from mia_viz.exchangeability import compared, coverage
 
-    table = describe(np.stack([picture.values for picture in suspects]))
-    taken = [picture.sha256 for picture in suspects]
-    rows = known.description[known.choose(False, "calibration", taken)]
-    if len(rows) < 99:
+    rows = known.choose(False, "calibration", [picture.sha256 for picture in suspects])
+    if rows.sum() < 99:
         return None
-    return sum(coverage(features, rows).covered is False for features in table)
+    found = 0
+    for start in range(0, len(suspects), BATCH):
+        if progress is not None:
+            progress.check()
+        values = np.stack([picture.values for picture in suspects[start : start + BATCH]])
+        own = None if known.blind is None else blind_scores(target, values)
+        table, whole, _ = compared(values, own, known.description, known.blind)
+        found += sum(coverage(features, whole[rows]).covered is False for features in table)
+    return found

@@ -7,17 +7,19 @@ is merely easy, whether a twin says the same, whether a known picture is nearly 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mia_viz.beyond import Beyond, beyond
 from mia_viz.case import Case, Finding
+from mia_viz.notes import notes
 from mia_viz.reference import Reference
 from mia_viz.sensitivity import Change, changes
 from mia_viz.targets.bundled import title
 from mia_viz.together import Together, together
-from mia_viz.verdict import SENTENCES, Verdict, judge
+from mia_viz.verdict import SENTENCES, Verdict
 
 if TYPE_CHECKING:
     from mia_viz.duplicates import Matches
@@ -31,6 +33,10 @@ PROPOSITIONS = (
 NOT_COVERED = "The reference does not cover this picture."
 NO_REFERENCE = "There is evidence, but no verdict: there is no reference for this model and these settings."
 SAME_TO_BOTH = "The evidence is inconclusive: at such scores, trained and never-trained pictures are about as frequent."
+OPEN = (
+    "An answer is given only where two measures agree. Here the ratio leans to one side, and the picture's rank among "
+    "never-trained pictures does not bear it out, so neither should be quoted alone."
+)
 TELLING = np.log10(2)
 """log10 of the likelihood ratio from which the verbal scale speaks of support for a side."""
 LIMITS = (
@@ -82,27 +88,6 @@ class Twin:
         return f"{place} does not react to this picture in this way, so it is not just easy for all such models."
 
 
-@dataclass(frozen=True)
-class Beyond:
-    """The combined score after taking out what the picture's difficulty predicts. explained: share of variance."""
-
-    verdict: Verdict
-    explained: float
-
-    @property
-    def sentence(self) -> str:
-        """The finding in words."""
-        words = {
-            "stands out": "the score stands out",
-            "inconclusive": "the score is inconclusive",
-            "ordinary": "the score is ordinary",
-        }
-        return (
-            f"How simple a picture is explains {100 * self.explained:.0f} % of how these scores vary. With that taken "
-            f"out, {words[self.verdict.zone]} (p = {self.verdict.p_value:.3f})."
-        )
-
-
 @dataclass(frozen=True, eq=False)
 class Statement:
     """What can be said about a case.
@@ -150,7 +135,10 @@ class Statement:
         strength = self.strength
         without = "No likelihood ratio can be given: it needs at least 10 known training pictures and 10 others."
         words = (without,) if strength is None else (strength.sentence, strength.cap)
-        checks = [check.sentence for check in (self.coverage, self.beyond, self.twin, self.matches) if check]
+        if strength is not None and self.zone == "inconclusive" and abs(strength.log10) >= TELLING * (1 - 1e-9):
+            words = (OPEN, *words)
+        beside = self.beyond and self.beyond.beside
+        checks = [c.sentence for c in (self.coverage, self.beyond, beside, self.twin, self.matches) if c]
         return (*words, self.together.verdict.frequency, *checks)
 
 
@@ -169,8 +157,9 @@ def statement(
     covered, nearest = _coverage(case, reference) if whole else (None, ())
     matches = _matches(case, gallery)
     zone, answer = _answer(whole, covered)
-    beyond = _beyond(case, reference, whole) if whole else None
-    second = _twin(twin, whole) if whole else None
+    heard = _heard(twin)
+    left = beyond(case, reference, whole, heard) if whole else None
+    second = _twin(twin, heard, whole) if whole else None
     judged = whole is not None and zone != "not covered"
     return Statement(
         zone,
@@ -178,13 +167,13 @@ def statement(
         whole,
         case.findings,
         second,
-        beyond,
+        left,
         covered,
         nearest,
         matches,
         _asked(whole, len(case.findings)),
         changes(case, reference) if judged else (),
-        _notes(case, reference, gallery, whole, covered, beyond),
+        notes(case, reference, gallery is not None, whole, covered, left),
         LIMITS,
     )
 
@@ -210,44 +199,36 @@ def _asked(whole: Together | None, methods: int) -> str:
     return asked(len(whole.methods), methods)
 
 
-def _rows(reference: Reference, member: bool, sha256: str) -> np.ndarray:
-    return reference.choose(member, "calibration", (sha256,))
-
-
 def _coverage(case: Case, reference: Reference) -> tuple[Coverage | None, tuple[str, ...]]:
     if reference.description is None:
         return None, ()
-    from mia_viz.exchangeability import coverage, describe
+    from mia_viz.exchangeability import compared, coverage
 
-    rows = np.flatnonzero(_rows(reference, False, case.sha256))
+    rows = np.flatnonzero(reference.choose(False, "calibration", (case.sha256,)))
     if len(rows) < 2:
         return None, ()
-    found = coverage(describe(case.values[None])[0], reference.description[rows])
+    own = None if case.blind is None else np.array([case.blind])
+    table, known, blind = compared(case.values[None], own, reference.description, reference.blind)
+    found = coverage(table[0], known[rows], blind=blind)
     return found, tuple(reference.image_sha256[rows[k]] for k in found.nearest)
 
 
-def _beyond(case: Case, reference: Reference, whole: Together) -> Beyond | None:
-    """None where the file holds no features, or fewer hold-outs than a fit needs."""
-    if reference.difficulty is None:
-        return None
-    from mia_viz.difficulty import difficulty, residuals
-
-    outside, inside = (reference.difficulty[_rows(reference, member, case.sha256)] for member in (False, True))
-    try:
-        found = residuals(whole.score, difficulty(case.values[None])[0], whole.holdouts, outside, whole.members, inside)
-    except ValueError:
-        return None
-    return Beyond(judge(found.score, found.holdouts, found.members), found.explained)
-
-
-def _twin(twin: tuple[Case, Reference | None] | None, whole: Together) -> Twin | None:
+def _heard(twin: tuple[Case, Reference | None] | None) -> tuple[Together, Reference, str] | None:
+    """The twin's combined score, its reference, and what it is called."""
     if twin is None:
         return None
     case, reference = twin
     found = together(case.findings, reference, case.sha256)
-    if found is None:
+    return None if found is None else (found, reference, title(case.target))
+
+
+def _twin(
+    twin: tuple[Case, Reference | None] | None, heard: tuple[Together, Reference, str] | None, whole: Together
+) -> Twin | None:
+    if twin is None or heard is None:
         return None
-    return Twin(case.target, found.verdict, found.strength, whole.verdict.zone, title(case.target))
+    found, _, called = heard
+    return Twin(twin[0].target, found.verdict, found.strength, whole.verdict.zone, called)
 
 
 def _matches(case: Case, gallery: Gallery | None) -> Matches | None:
@@ -258,43 +239,3 @@ def _matches(case: Case, gallery: Gallery | None) -> Matches | None:
     kept = np.array([sha256 != case.sha256 for sha256 in gallery.sha256], dtype=bool)
     names = [name for name, keep in zip(gallery.names, kept, strict=True) if keep]
     return near_duplicates(case.values, gallery.values[kept], names, gallery.member[kept])
-
-
-def _notes(
-    case: Case,
-    reference: Reference | None,
-    gallery: Gallery | None,
-    whole: Together | None,
-    covered: Coverage | None,
-    beyond: Beyond | None,
-) -> tuple[str, ...]:
-    """What could not be checked, and what else a reader has to know about the reference."""
-    notes: list[str] = []
-    if gallery is None:
-        notes.append(
-            "Near-duplicates were not looked for: that needs the known pictures themselves, "
-            "which a reference file does not hold."
-        )
-    if reference is None or whole is None:
-        return tuple(notes)
-    if case.sha256 in reference.image_sha256:
-        side = "training" if reference.member[reference.image_sha256.index(case.sha256)] else "never-trained"
-        notes.append(f"This very picture is one of the reference's known {side} pictures; it was left out of it first.")
-    if len(whole.members) == 0:
-        notes.append(
-            "The reference has no known training pictures: there is a p-value but no likelihood ratio, and it cannot "
-            "be said how often a trained picture scores this low."
-        )
-    left_out = [f.title for f in case.findings if f.verdict is None]
-    if left_out:
-        notes.append(f"Not in the combined score, because the reference does not hold it: {', '.join(left_out)}.")
-    if covered is None:
-        notes.append("Whether the reference covers this picture was not checked: its file holds no features.")
-    if beyond is None:
-        notes.append("The picture's difficulty was not taken out: the reference holds no features or too few pictures.")
-    return tuple(notes)
-
-
-def with_twin(found: Statement, twin: tuple[Case, Reference | None]) -> Statement:
-    """The statement with the twin's answer added, when it comes later."""
-    return found if found.together is None else replace(found, twin=_twin(twin, found.together))

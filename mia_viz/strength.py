@@ -69,7 +69,12 @@ class Strength:
         up, down = times_text(np.log10(self.upper)), times_text(np.log10(self.lower))
         if up == down == "1":
             return f"{basis} that these scores hardly tell apart supports neither side."
-        text = f"{basis} supports at most {up} times in favour and {down} times against."
+        if up == "1":
+            text = f"{basis} supports nothing in favour, and at most {down} times against."
+        elif down == "1":
+            text = f"{basis} supports at most {up} times in favour, and nothing against."
+        else:
+            text = f"{basis} supports at most {up} times in favour and {down} times against."
         return text + (" The value found lies beyond that and was set to this limit." if self.capped else "")
 
 

@@ -15,6 +15,8 @@ from scipy.stats import beta, rankdata
 
 STANDS_OUT = 0.01
 ORDINARY = 0.10
+NEEDED = round(1 / STANDS_OUT) - 1
+"""Never-trained pictures from which a p-value can be small enough to stand out."""
 ZONES = ("stands out", "inconclusive", "ordinary")
 
 
@@ -39,6 +41,8 @@ class Verdict:
     @property
     def frequency(self) -> str:
         """The natural frequency in one sentence."""
+        if self.at_least == 0 and self.n == 1:
+            return "The one never-trained picture we tried scored lower, which says next to nothing."
         if self.at_least == 0:
             return (
                 f"None of the {self.n} never-trained pictures we tried scored this high; "
@@ -64,6 +68,17 @@ def judge(score: float, holdouts: np.ndarray, members: np.ndarray | None = None)
     if at_least == 0 and place == "ordinary":  # above all of them; they are too few to say more
         place = "inconclusive"
     return Verdict(p_value, at_least, n, 1000 * at_least / n, 1000 * low, 1000 * high, below, place)
+
+
+def too_few(holdouts: int) -> str:
+    """That so few never-trained pictures (at least 1, fewer than NEEDED) let no picture stand out, in words."""
+    least = 1 / (holdouts + 1)
+    if holdouts == 1:
+        return f"No picture can stand out with only 1 never-trained picture: its p-value is {least:.3f} at the least."
+    return (
+        f"No picture can stand out with only {holdouts} never-trained pictures: its p-value is {least:.3f} at the "
+        f"least, and standing out takes {STANDS_OUT}, for which {NEEDED} of them are needed."
+    )
 
 
 def zone(p_value: float) -> str:

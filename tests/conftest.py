@@ -83,12 +83,24 @@ class Murmur(Target):
         return (sigma * x + alpha * (torch.sin(3 * torch.roll(x, 1, dims=-1)) / 2 + push)).float()
 
 
+def accelerator_is_full() -> None:
+    """What torch raises where the memory of an accelerator runs out."""
+    raise torch.OutOfMemoryError("made up")
+
+
+def processor_is_full() -> None:
+    """Ask for more than any machine can have: torch then fails as it does where main memory runs out."""
+    torch.empty(2**60, dtype=torch.uint8)
+
+
 class Recorder(Target):
     """Passes every question on to another target and keeps (bytes of x_t, t) of each image asked about.
 
-    largest: batch size beyond which it claims to be out of memory. notes: whether it keeps the bytes.
-    before: called before every answer.
+    largest: batch size beyond which it is out of memory. notes: whether it keeps the bytes.
+    before: called before every answer. full: what happens when it is out of memory.
     """
+
+    full = staticmethod(accelerator_is_full)
 
     def __init__(self, inner: Target, largest: int | None = None, notes: bool = True) -> None:
         self.inner, self.largest, self.notes = inner, largest, notes
@@ -104,12 +116,23 @@ class Recorder(Target):
     def predict_noise(self, x_t: Tensor, timesteps: Tensor) -> Tensor:
         self.before()
         if self.largest is not None and len(x_t) > self.largest:
-            raise torch.OutOfMemoryError("made up")
+            self.full()
         self.calls.append(len(x_t))
+        self._note(x_t, timesteps)
+        return self.inner.predict_noise(x_t, timesteps)
+
+    @property
+    def has_gradients(self) -> bool:
+        return self.inner.has_gradients
+
+    def loss_gradients(self, x_t: Tensor, timesteps: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+        self._note(x_t, timesteps)
+        return self.inner.loss_gradients(x_t, timesteps, eps)
+
+    def _note(self, x_t: Tensor, timesteps: Tensor) -> None:
         if self.notes:
             pairs = zip(x_t.numpy(), timesteps.numpy(), strict=True)
             self.questions += [(x.tobytes(), int(t)) for x, t in pairs]
-        return self.inner.predict_noise(x_t, timesteps)
 
 
 @pytest.fixture(scope="session")
@@ -128,6 +151,12 @@ def make_murmur():
 def make_recorder():
     """Recorder(target, largest=None, notes=True)."""
     return Recorder
+
+
+@pytest.fixture(scope="session", params=[accelerator_is_full, processor_is_full])
+def full(request):
+    """What happens where memory runs out, on an accelerator and on the processor."""
+    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -120,6 +120,7 @@ def test_an_opening_case_is_complete_and_was_computed_with_the_shipped_target(fa
     assert case.rebuilt is not None
     assert case.overall is not None
     reference = load(bundled.reference_file(case.target))
+    assert (case.blind is None) == (reference.blind is None)  # or app and command would not print the same
     for finding in case.findings:
         again = judge(finding.score, *(reference.scores(finding.key, m, without=(case.sha256,)) for m in (False, True)))
         assert again == finding.verdict

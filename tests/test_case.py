@@ -32,6 +32,7 @@ def make_case() -> Case:
             Finding("x", "x", "X", 0.0, 0.0, 2.0, 0.2, None),
         ),
         verdict,
+        blind=(0.9,),
     )
 
 
@@ -41,6 +42,7 @@ def test_a_case_survives_storage(tmp_path, whole):
     save_case(case, tmp_path / "case.npz")
     again = load_case(tmp_path / "case.npz")
     assert not again.live
+    assert again.blind == ((0.9,) if whole else None)
     for name in ("target", "name", "sha256", "notes", "truth", "findings", "overall"):
         assert getattr(again, name) == getattr(case, name)
     np.testing.assert_array_equal(again.values, case.values)

@@ -13,8 +13,10 @@ import pytest
 from scipy.stats import betabinom, binom, ks_2samp, kstest
 
 from mia_viz.combined import weigh
+from mia_viz.difficulty import residuals
 from mia_viz.reference import Reference, load
 from mia_viz.strength import bounds, calibrate
+from mia_viz.together import Together, of_scores
 from mia_viz.verdict import judge
 
 FOLDER = Path(__file__).parent.parent / "assets" / "references"
@@ -101,6 +103,37 @@ def test_false_alarms_of_the_combined_score_on_the_bundled_references(name):
         alarms += judge(combined.score, combined.holdouts).p_value <= 0.05
     low, high = expected_alarms(len(outside["loss"]), len(test["loss"]), 0.05, 0.999)
     assert low <= alarms <= high
+
+
+@pytest.mark.parametrize(("name", "other"), [TWINS, TWINS[::-1]])
+def test_with_the_twins_score_taken_out_known_pictures_still_stand_out_and_unseen_ones_do_not(name, other):
+    """Test pictures of the group that neither twin saw, and of this twin's own: a few, for speed."""
+    own, twin = REFERENCES[name], REFERENCES[other]
+    place = {sha256: row for row, sha256 in enumerate(twin.image_sha256)}
+
+    def p_value(row: int) -> float:
+        sha256 = own.image_sha256[row]
+        here, there = (at(known, k, sha256) for known, k in ((own, row), (twin, place[sha256])))
+        rows = own.choose(False, "calibration", (sha256,))
+        table = np.c_[own.difficulty[rows], there.holdouts]
+        names = [[r.image_sha256[k] for k in np.flatnonzero(r.choose(False, "calibration"))] for r in (own, twin)]
+        assert names[0] == names[1]
+        found = residuals(here.score, np.r_[own.difficulty[row], there.score], here.holdouts, table)
+        return judge(found.score, found.holdouts).p_value
+
+    seen_by_twin = np.array([twin.member[place[sha256]] if sha256 in place else False for sha256 in own.image_sha256])
+    unseen = np.flatnonzero(own.choose(False, "test") & ~seen_by_twin)[::4]
+    alarms = sum(p_value(row) <= 0.05 for row in unseen)
+    low, high = expected_alarms(256, len(unseen), 0.05, 0.999)
+    assert low <= alarms <= high
+    members = np.flatnonzero(own.choose(True, "test"))[::24]
+    assert np.mean([p_value(row) <= 0.05 for row in members]) > 0.9
+
+
+def at(known: Reference, row: int, sha256: str) -> Together:
+    """The combined score of a picture of a reference, left out of it first."""
+    scores = {key: float(known.columns[key].score[row]) for key in WALK}
+    return of_scores(scores, *({k: known.scores(k, m, without=(sha256,)) for k in WALK} for m in (False, True)))
 
 
 @pytest.mark.parametrize(("name", "key"), COLUMNS)

@@ -43,7 +43,7 @@ def test_the_page_for_programmers(monkeypatch):
     names: dict[str, object] = {}
     run(first, names)
     assert len([row for row in first.splitlines() if row.startswith("import") or " = " in row]) == 6
-    own = [piece for piece in others if "gradio_client" not in piece]  # that one is run by tests/ui/test_api.py
+    own = [piece for piece in others if "client" not in piece]  # those are run by tests/ui/test_api.py
     for i, piece in enumerate(own):
         example = doctest.DocTestParser().get_doctest(piece, names, f"python.md {i}", "python.md", 0)
         runner = doctest.DocTestRunner(verbose=False)

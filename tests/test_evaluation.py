@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from mia_viz.evaluation import (
     Scores,
     accuracy,
+    accuracy_interval,
     auc,
     auc_difference,
     auc_interval,
@@ -22,6 +23,7 @@ from mia_viz.evaluation import (
     shuffled_auc,
     threshold_at,
     tpr_at,
+    tpr_interval,
 )
 
 
@@ -95,6 +97,24 @@ def test_tpr_at_is_the_best_allowed_threshold(digits, fpr):
     every = np.r_[scores.members, scores.holdouts, np.inf]
     allowed = [rates(scores, t)[0] for t in every if rates(scores, t)[1] <= fpr]
     assert tpr_at(scores, fpr) == max(allowed)
+
+
+def test_the_interval_of_a_rate_covers_the_truth():
+    """Of members and hold-outs one standard deviation apart: the share above the hold-outs' 99th percentile."""
+    truth = norm.cdf(1.0 - norm.ppf(0.99))
+    intervals = [tpr_interval(normal(150, 400, shift=1.0, seed=k), 0.01) for k in range(60)]
+    assert np.mean([low <= truth <= high for low, high in intervals]) > 0.85
+    assert tpr_interval(normal(50, 99), 0.01) is None
+    apart = normal(50, 100, shift=9.0)
+    assert tpr_interval(apart, 0.01) == (1.0, 1.0)
+
+
+def test_the_interval_of_an_accuracy_is_that_of_its_two_shares():
+    scores = normal(200, 300, shift=1.0)
+    (tpr, fpr), (low, high) = rates(scores, 0.5), accuracy_interval(scores, 0.5)
+    spread = 1.96 * np.sqrt(tpr * (1 - tpr) / 200 + fpr * (1 - fpr) / 300) / 2
+    assert high - low == pytest.approx(2 * spread, rel=0.1)
+    assert (low + high) / 2 == pytest.approx(accuracy(scores, 0.5), abs=0.005)
 
 
 def test_tpr_at_needs_enough_holdouts():

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy import ndimage
 from scipy.stats import binom
 
-from mia_viz.exchangeability import BANDS, FEATURES, OUTSIDE, coverage, describe
+from mia_viz.blind import blind_scores
+from mia_viz.exchangeability import BANDS, FEATURES, OUTSIDE, compared, coverage, describe
+from mia_viz.targets.bundled import open_target, population
 
 BRAIN = Path(__file__).parent.parent / "assets" / "brain"
 
@@ -149,3 +152,45 @@ def test_results_can_be_stored_and_errors_are_sentences(holdouts):
         coverage(np.full(2, np.nan), np.zeros((9, 2)))
     with pytest.raises(ValueError, match="two or more"):
         coverage(np.zeros(2), np.zeros((1, 2)))
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[object, np.ndarray, np.ndarray]:
+    """The bundled digits' model, never-trained pictures to compare with, and others."""
+    target, known = open_target("digits-a", "cpu"), population("digits")
+    groups = (known.indices("C", split) for split in ("calibration", "test"))
+    shown = [np.stack([Image.open(known.path(k)).convert("L") for k in group]) for group in groups]
+    return target, *(part[:, None].astype(np.float32) / 127.5 - 1 for part in shown)
+
+
+def share_outside(target, pictures: np.ndarray, known: np.ndarray, blind: bool) -> float:
+    own, theirs = (blind_scores(target, torch.from_numpy(p)) if blind else None for p in (pictures, known))
+    table, holdouts, count = compared(pictures, own, describe(known), theirs)
+    assert count == int(blind)
+    return float(np.mean([not coverage(row, holdouts).covered for row in table]))
+
+
+def test_a_blind_score_shows_what_brightness_and_detail_do_not(digits):
+    """Faint noise on digits, and digits moved sideways."""
+    target, known, others = digits
+    others = others[:60]
+    noisy = (others + 0.05 * np.random.default_rng(0).standard_normal(others.shape)).clip(-1, 1).astype(np.float32)
+    for strange in (noisy, np.roll(others, 6, axis=3)):
+        assert share_outside(target, strange, known, blind=False) < 0.1
+        assert share_outside(target, strange, known, blind=True) > 0.2
+
+
+def test_with_a_blind_score_never_trained_pictures_are_still_covered(digits):
+    target, known, others = digits
+    assert share_outside(target, others, known, blind=True) * len(others) <= binom.ppf(0.999, len(others), OUTSIDE)
+
+
+def test_blind_scores_are_left_out_where_one_side_has_none(holdouts):
+    picture, blind = brain(0, 1), np.zeros((len(holdouts), 1))
+    for own, theirs in ((None, blind), (np.zeros((1, 1)), None), (np.zeros((1, 2)), blind)):
+        table, known, count = compared(picture, own, holdouts, theirs)
+        assert (table.shape[1], known.shape[1], count) == (len(FEATURES), len(FEATURES), 0)
+    table, known, count = compared(picture, np.ones((1, 1)), holdouts, blind)
+    assert (table[0, -1], known[0, -1], count) == (1, 0, 1)
+    assert "knowledge taken out" in coverage(known[0], known[1:], blind=1).sentence
+    assert "knowledge taken out" not in coverage(known[0], known[1:]).sentence

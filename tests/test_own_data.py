@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from mia_viz.own_data import blind_classifier, check_data
+from mia_viz.own_data import BLIND, blind_classifier, check_data, features
 from mia_viz.pictures.picture import Picture
 
 
@@ -65,3 +65,20 @@ def test_the_blind_classifier_scores_chance_on_noise_and_one_on_a_copy_of_the_la
 def test_empty_groups_are_refused():
     with pytest.raises(ValueError, match="at least one"):
         check_data([], pictures(3, 1))
+
+
+def test_with_a_model_its_blind_score_is_one_more_feature(make_wavy, monkeypatch):
+    """Without asking the network; groups that differ in it alone are told apart by it."""
+    target, groups = make_wavy((1, 24, 24)), (pictures(30, 1), pictures(30, 2))
+    monkeypatch.setattr(target, "predict_noise", None)
+    found = check_data(*groups, target=target)
+    assert not found.separated
+    table = features(np.zeros((60, 1, 8, 8)), np.r_[np.zeros(30), np.ones(30)][:, None])
+    assert table.shape == (60, 14)
+    sure, names = blind_classifier(table, np.arange(60) < 30)
+    assert sure.value > 0.95
+    assert names[0] == BLIND
+    monkeypatch.setattr("mia_viz.blind.blind_scores", lambda target, shown: np.linspace(0, 9, len(shown))[:, None])
+    apart = check_data(*groups, target=target)
+    assert apart.separated
+    assert apart.weights[0] == BLIND

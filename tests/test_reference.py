@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from mia_viz import reference as module
 from mia_viz.analysis import plan, run
+from mia_viz.blind import blind_scores
 from mia_viz.difficulty import difficulty
 from mia_viz.exchangeability import describe
 from mia_viz.frequency import Filter
@@ -93,17 +94,19 @@ def test_a_reference_survives_its_file(known, tmp_path):
     assert [p.name for p in file.parent.iterdir()] == ["wavy.safetensors"]
 
 
-def test_features_and_provenance_survive_and_may_be_absent(known, pictures, tmp_path):
+def test_features_and_provenance_survive_and_may_be_absent(make_wavy, known, pictures, tmp_path):
     tensor = pictures(COUNT).numpy()
-    full = replace(with_features(known, tensor), provenance={"utc": "2026-01-01T00:00:00Z"})
+    full = replace(with_features(known, tensor, make_wavy()), provenance={"utc": "2026-01-01T00:00:00Z"})
     save(full, tmp_path / "full.safetensors")
     back = load(tmp_path / "full.safetensors")
     np.testing.assert_array_equal(back.difficulty, difficulty(tensor))
     np.testing.assert_array_equal(back.description, describe(tensor))
+    np.testing.assert_array_equal(back.blind, blind_scores(make_wavy(), pictures(COUNT)))
     assert back.provenance == full.provenance
     rewritten(known, tmp_path / "old.safetensors", lambda f: {k: v for k, v in f.items() if k != "provenance"})
     old = load(tmp_path / "old.safetensors")
-    assert (old.difficulty, old.description, old.provenance) == (None, None, {})
+    assert (old.difficulty, old.description, old.blind, old.provenance) == (None, None, None, {})
+    assert with_features(known, tensor).blind is None
     save(replace(full, difficulty=full.difficulty[1:]), tmp_path / "short.safetensors")
     with pytest.raises(ReferenceFileError, match="not equally long"):
         load(tmp_path / "short.safetensors")

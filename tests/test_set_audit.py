@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from mia_viz.pictures.prepare import Prepared
 from mia_viz.plans import walk_plans
 from mia_viz.probe import Probe, Progress
 from mia_viz.reference import Reference, build, with_features
-from mia_viz.set_audit import METHODS, _one_score, ask, ask_set
+from mia_viz.set_audit import METHODS, _one_score, _outside, ask, ask_set
 from mia_viz.sets import ALPHA, compare_sets
 from tests.test_together import crowd
 
@@ -65,13 +66,24 @@ def test_copies_count_once_and_a_picture_is_in_one_group_only(make_wavy, picture
     assert found.test.suspects == 5
     assert any("2 repeated pictures were left out" in note for note in found.notes)
     assert found.power is None
-    assert any("cannot be said" in note for note in found.notes)
+    assert any("cannot be said: there is no reference" in note for note in found.notes)
     with pytest.raises(ValueError, match="one group only"):
         ask_set(target, some, [*others, some[1]], None)
     with pytest.raises(ValueError, match="give unseen pictures"):
         ask_set(target, some, None, None)
     with pytest.raises(ValueError, match="at least two"):
         ask_set(target, some, [others[0], others[0]], None)
+
+
+def test_why_the_power_is_unknown(make_wavy, pictures, known):
+    target, some, others = make_wavy(), prepared(pictures(5)), prepared(pictures(5, seed=9))
+    fewer = replace(known, columns={"loss": known.columns["loss"]})
+    alone = replace(known, member=np.zeros(COUNT, dtype=bool))
+    for reference, words in (
+        (fewer, "cannot be said: the reference lacks scores of these methods."),
+        (alone, "cannot be said: there are too few known members or hold-outs."),
+    ):
+        assert any(words in note for note in ask_set(target, some, others, reference).notes)
 
 
 @pytest.mark.parametrize("with_reference", [True, False])
@@ -94,3 +106,17 @@ def test_sets_of_members_are_found():
     for reference in (known, None):
         _, s, u, _ = _one_score(*parts, reference, set())
         assert compare_sets(s, u).p_value <= ALPHA
+
+
+def test_suspects_that_differ_only_in_their_blind_score_are_counted(make_wavy, pictures):
+    """A reference whose blind scores lie elsewhere covers none of them; one without covers them by what it has."""
+    shown, target = pictures(130, side=16, seed=9), make_wavy()
+    sha256 = tuple(p.sha256 for p in prepared(shown))
+    whole = np.full(130, False), np.full(130, "calibration")
+    facts = with_features(Reference("wavy", "", sha256, sha256, *whole, {}), shown.numpy(), target)
+    suspects = prepared(pictures(8, side=16, seed=10))
+    assert _outside(suspects, facts, target, None) <= 1
+    assert _outside(suspects, replace(facts, blind=None), target, None) <= 1
+    elsewhere = replace(facts, blind=facts.blind - 0.2)
+    assert _outside(suspects, elsewhere, target, Progress()) == 8
+    assert _outside(suspects[:1], replace(facts, description=None), target, None) is None

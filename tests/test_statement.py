@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mia_viz.case import Case
-from mia_viz.reference import with_features
+from mia_viz.reference import Reference, with_features
 from mia_viz.statement import NO_REFERENCE, NOT_COVERED, SAME_TO_BOTH, Gallery, statement
 from mia_viz.verdict import SENTENCES
 from tests.test_together import crowd, findings
@@ -150,7 +150,72 @@ def test_old_references_without_features_say_so():
     assert sum("not checked" in note or "not taken out" in note for note in found.notes) == 2
 
 
+def test_a_small_reference_is_explained():
+    for holdouts, words in ((98, "with only 98 never-trained pictures: its p-value is 0.010"), (99, "")):
+        known = with_features(crowd(12, holdouts), textures(12 + holdouts, seed=2))
+        notes = statement(case_of(HIGH, known), known).notes
+        assert [words in note for note in notes if "can stand out" in note] == [True] * bool(words)
+    one = with_features(crowd(0, 1), textures(1, seed=2))
+    found = statement(case_of(HIGH, one), one)
+    assert any("with only 1 never-trained picture:" in note for note in found.notes)
+    assert any("not checked: it has too few never-trained pictures" in note for note in found.notes)
+    assert any("not taken out: the reference has too few never-trained pictures" in note for note in found.notes)
+    assert not any("no features" in note for note in found.notes)
+    assert found.verdict.frequency.startswith("The one never-trained picture we tried scored lower")
+
+
 def test_the_first_screen_needs_neither_torch_nor_scikit_learn():
     code = "import sys, mia_viz.statement, mia_viz.engine; print({'torch', 'sklearn'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_picture_unlike_the_reference_in_its_blind_score_alone_is_not_covered():
+    plain = with_features(crowd(MEMBERS, 2 * HOLDOUTS, apart=6.0), textures(MEMBERS + 2 * HOLDOUTS))
+    known = replace(plain, blind=np.random.default_rng(5).normal(0.9, 0.01, (MEMBERS + 2 * HOLDOUTS, 1)))
+    like, unlike = (statement(replace(case_of(HIGH), blind=(score,)), known) for score in (0.905, 0.7))
+    assert (like.coverage.covered, like.coverage.blind) == (True, 1)
+    assert unlike.zone == "not covered"
+    for case, reference in ((case_of(HIGH), known), (replace(case_of(HIGH), blind=(0.7,)), plain)):  # as before
+        assert statement(case, reference).coverage == statement(case_of(HIGH), plain).coverage
+        assert statement(case, reference).coverage.blind == 0
+
+
+def twins(shared: float) -> tuple[Reference, Reference]:
+    """Two models' references of the same hold-outs, whose scores share a part that no measure of detail explains."""
+    rng, count = np.random.default_rng(11), MEMBERS + HOLDOUTS
+    common = rng.standard_normal(count)
+    found = []
+    for k in range(2):
+        known = with_features(crowd(MEMBERS, HOLDOUTS, seed=k, attacks=("a",)), PICTURES)
+        own = 6.0 * known.member + shared * common + 0.5 * rng.standard_normal(count)
+        members = tuple(f"{k + 1}{sha256[1:]}" for sha256 in known.image_sha256[:MEMBERS])
+        columns = {"a": replace(known.columns["a"], score=own)}
+        found.append(replace(known, columns=columns, image_sha256=(*members, *known.image_sha256[MEMBERS:])))
+    return tuple(found)
+
+
+def test_what_the_twin_says_too_is_taken_out():
+    """A score as high under both models is no memory; one that is high under this model alone stays."""
+    own, other = twins(shared=2.0)
+    for score, zone in ((3.0, "ordinary"), (9.0, "stands out")):
+        second = replace(case_of({"a": 5.0}, other), target="brain-b")
+        found = statement(case_of({"a": score if zone == "stands out" else 5.0}, own), own, twin=(second, other))
+        beside = found.beyond.beside
+        assert beside.explained > 0.85 > 0.3 > found.beyond.explained
+        assert beside.sentence in found.sentences
+        assert found.sentences.index(found.beyond.sentence) + 1 == found.sentences.index(beside.sentence)
+        assert "the twin, Brain MR model B, scores it explain" in beside.sentence
+        assert (beside.verdict.p_value <= 0.05) == (zone == "stands out")
+        assert f"explains {100 * found.beyond.explained:.0f} % " in found.beyond.sentence
+
+
+def test_a_twin_that_did_not_see_all_the_holdouts_is_not_taken_out():
+    own, other = twins(shared=2.0)
+    fewer = replace(other, image_sha256=(*other.image_sha256[:-1], "f" * 63 + "0"))
+    member = replace(other, member=np.r_[other.member[:-1], True])
+    for known in (fewer, member, None):
+        second = replace(case_of({"a": 1.0}, other), target="brain-b")
+        found = statement(case_of({"a": 1.0}, own), own, twin=(second, known))
+        assert found.beyond.beside is None
+        assert found.beyond == statement(case_of({"a": 1.0}, own), own).beyond

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -251,3 +251,13 @@ def test_a_strength_can_be_stored():
     assert again.capped
     assert again.lr == pytest.approx(again.upper)
     assert again.sentence.endswith(".")
+
+
+def test_a_limit_of_one_is_said_as_nothing():
+    made = strength(0.0, *(np.random.default_rng(0).normal(centre, 1, 40) for centre in (0.0, 2.0)))
+    for lower, upper, said in (
+        (1.0, 1.4, "supports at most 1.4 times in favour, and nothing against."),
+        (0.5, 1.0, "supports nothing in favour, and at most 2 times against."),
+        (0.5, 1.4, "supports at most 1.4 times in favour and 2 times against."),
+    ):
+        assert said in replace(made, lower=lower, upper=upper, capped=False).cap

@@ -46,7 +46,7 @@ def asked_of(arguments: argparse.Namespace, image: Path, target: Target | None =
     known = known_pictures(argparse.Namespace(**vars(arguments), seed=0, noise_key="content"), target)
     if known.reference is None and arguments.reference is not None:
         raise ValueError(f"This reference cannot be used: {known.reason}.")
-    own = target.name in bundled.bundled_names()
+    own, here = target.name in bundled.bundled_names(), Path(arguments.target).exists()
     file = arguments.reference or (bundled.reference_file(target.name) if own else None)
     twin = None
     if own and not arguments.no_twin and arguments.reference is None and known.reference is not None:
@@ -63,7 +63,7 @@ def asked_of(arguments: argparse.Namespace, image: Path, target: Target | None =
         twin,
         arguments.keep_name,
         flags_of(arguments),
-        target.name if own or Path(arguments.target).exists() else arguments.target,
+        target.name if own else Path(arguments.target).resolve().name if here else arguments.target,
         view_of(arguments),
     )
 
@@ -71,12 +71,14 @@ def asked_of(arguments: argparse.Namespace, image: Path, target: Target | None =
 def _twin(name: str, device: str):
     """The opened twin of a bundled model with its reference, if it has both."""
     from mia_viz import reference
+    from mia_viz.parametrisation import misfit
     from mia_viz.targets import bundled
 
     other = bundled.twin_of(name)
     if other is None or not bundled.reference_file(other).is_file():
         return None
-    return open_target(other, device), reference.load(bundled.reference_file(other))
+    twin, known = open_target(other, device), reference.load(bundled.reference_file(other))
+    return None if misfit(known, twin) else (twin, known)
 
 
 def gallery_of(arguments: argparse.Namespace, target: Target) -> Gallery | None:

@@ -38,7 +38,7 @@ def read_captions(file: Path) -> dict[str, str]:
     try:
         text = file.read_text(encoding="utf-8-sig")
         found = json.loads(text) if text.lstrip().startswith("{") else _from_lines(text)
-    except ValueError as error:  # also of bytes that are no UTF-8
+    except (ValueError, RecursionError) as error:  # also of bytes that are no UTF-8
         raise ValueError(f"{file.name} is neither JSON nor lines of name, tab, caption.") from error
     if not all(isinstance(caption, str) for caption in found.values()):
         raise ValueError(f"{file.name} must give every picture's caption as text.")

@@ -12,7 +12,8 @@ from mia_viz.commands.common import open_target, reporter
 from mia_viz.commands.evaluate import split_scores
 from mia_viz.commands.known import KnownPictures
 from mia_viz.controls import Control
-from mia_viz.evaluation import Scores, auc_interval, shuffled_auc
+from mia_viz.evaluation import Interval, Scores, auc_difference, auc_interval, shuffled_auc
+from mia_viz.probe import Probe
 from mia_viz.reference import Reference
 from mia_viz.targets import bundled
 from mia_viz.targets.target import Target
@@ -23,32 +24,37 @@ WHITE_NOISE, ROUND_TRIP = "white noise instead of the model", "encoder and decod
 
 def gather(
     target: Target, table: Reference, plans: Sequence[Plan], pictures: KnownPictures | None, live: bool
-) -> tuple[tuple[Control, ...], tuple[str, ...]]:
-    """All controls there can be, and a sentence for each that there cannot.
+) -> tuple[tuple[Control, ...], tuple[str, ...], dict[str, Interval]]:
+    """All controls there can be, a sentence for each that there cannot, and what the model's age changed.
 
-    live: whether other models (twin, earlier ages) may be asked; else their stored references serve.
+    live: whether other models (twin, earlier ages) may be asked; else their stored references serve. The last: AUC less
+    that under every earlier age, paired over pictures, by what is compared.
     """
     found = [Control("shuffled labels", p.key, shuffled_auc(split_scores(table, p.key, "test"))) for p in plans]
     if pictures is None:
-        return tuple(found), ("Controls that need the pictures were left out: only scores are stored.",)
+        return tuple(found), ("Controls that need the pictures were left out: only scores are stored.",), {}
     test = pictures.split == "test"
     found += _without_model(target, plans, pictures, test)
     found += _of_structure(target, plans, pictures, test)
-    remarks = structure_remarks(table, plans, found)
+    remarks = [*structure_remarks(table, plans, found), *reversed_remarks(target, table, plans, pictures, test)]
+    grown: dict[str, Interval] = {}
     twin, ages = bundled.twin_of(target.name), _earlier_ages(target.name)
     if twin is None:
         remarks.append("There is no twin of this model, so the wrong-model control is missing.")
     for name in [*([twin] if twin else []), *ages]:
         rows = test & (pictures.member | pictures.of_twin) if name == twin else test
         other = _other_model(name, plans, pictures, rows, live)
-        if other is None:
-            remarks.append(f"{name} has no stored scores of these attacks, so that control is missing.")
-        elif name == twin:
-            found += _twin(table, other, plans, pictures, rows)
+        both = [p for p in plans if p.key in other]
+        if len(both) < len(plans):
+            without = ", ".join(p.key for p in plans if p.key not in other)
+            remarks.append(f"{name} has no stored scores of {without}, so that control is missing there.")
+        if name == twin:
+            found += _twin(table, other, both, pictures, rows)
         else:
             kind = f"earlier age: {name}"
-            found += [Control(kind, p.key, _auc(other, p, pictures, rows)) for p in plans]
-    return tuple(found), tuple(remarks)
+            found += [Control(kind, p.key, _auc(other, p, pictures, rows)) for p in both]
+            grown |= {f"{p.key} less the same under {name}": _grown(table, other, p, pictures, rows) for p in both}
+    return tuple(found), tuple(remarks), grown
 
 
 def _earlier_ages(name: str) -> list[str]:
@@ -111,8 +117,8 @@ def _interval(score: np.ndarray, member: np.ndarray):
 
 def _other_model(
     name: str, plans: Sequence[Plan], pictures: KnownPictures, rows: np.ndarray, live: bool
-) -> dict[str, np.ndarray] | None:
-    """Scores of some pictures under another bundled model, by attack; None where none are stored."""
+) -> dict[str, np.ndarray]:
+    """Scores of some pictures under another bundled model, by attack; only those that are stored unless `live`."""
     chosen_sha256 = [sha256 for sha256, wanted in zip(pictures.sha256, rows, strict=True) if wanted]
     if live:
         other = open_target(name)
@@ -123,18 +129,54 @@ def _other_model(
     try:
         stored = reference.load(bundled.reference_file(name))
     except reference.ReferenceFileError:
-        return None
+        return {}
     place = {sha256: i for i, sha256 in enumerate(stored.image_sha256)}
-    if stored.weights_sha256 != open_target(name).weights_sha256:
-        return None
-    if not all(stored.fits(p) for p in plans) or not all(sha256 in place for sha256 in chosen_sha256):
-        return None
+    if stored.weights_sha256 != open_target(name).weights_sha256 or not all(s in place for s in chosen_sha256):
+        return {}
     order = [place[sha256] for sha256 in chosen_sha256]
-    return {p.key: stored.columns[p.key].score[order] for p in plans}
+    return {p.key: stored.columns[p.key].score[order] for p in plans if stored.fits(p)}
 
 
 def _auc(other: dict[str, np.ndarray], chosen: Plan, pictures: KnownPictures, rows: np.ndarray):
     return _interval(other[chosen.key], pictures.member[rows])
+
+
+def _own(table: Reference, chosen: Plan, pictures: KnownPictures, rows: np.ndarray) -> np.ndarray:
+    """A model's own scores of some pictures, in their order."""
+    place = {sha256: i for i, sha256 in enumerate(table.image_sha256)}
+    order = [place[sha256] for sha256, wanted in zip(pictures.sha256, rows, strict=True) if wanted]
+    return table.columns[chosen.key].score[order]
+
+
+def _grown(
+    table: Reference, other: dict[str, np.ndarray], chosen: Plan, pictures: KnownPictures, rows: np.ndarray
+) -> Interval:
+    """AUC under this model less that under an earlier age, paired over the same pictures."""
+    member = pictures.member[rows]
+    pair = (Scores(s[member], s[~member]) for s in (_own(table, chosen, pictures, rows), other[chosen.key]))
+    return auc_difference(*pair)
+
+
+def reversed_remarks(
+    target: Target, table: Reference, plans: Sequence[Plan], pictures: KnownPictures, test: np.ndarray
+) -> list[str]:
+    """A sentence where an attack takes members for hold-outs, with the noise the model finds in clean pictures.
+
+    PIA, SecMI and FCRE start from the model's answer about (nearly) clean pictures: what is found there beyond a
+    picture's own noise is carried along. One question per test picture, asked only where an AUC lies below .5.
+    """
+    keys = [p.key for p in plans if p.attack.name in ("pia", "pian", "secmi", "fcre")]
+    below = [key for key in keys if auc_interval(split_scores(table, key, "test")).high < 0.5]
+    if not below:
+        return []
+    probe = Probe.of(target, pictures.pictures[test], captions=pictures.chosen_captions(test))
+    rms = probe.predict(probe.clean()).square().flatten(1).mean(dim=1).sqrt().cpu().numpy()
+    member = pictures.member[test]
+    return [
+        f"{', '.join(below)}: members score lower than hold-outs, and the published sign is kept. In clean pictures "
+        f"the model finds noise of size {np.median(rms[member]):.3f} in members and {np.median(rms[~member]):.3f} in "
+        "hold-outs (root mean square of eps_hat at level 0, medians over the test pictures; real noise has 1)."
+    ]
 
 
 def _twin(
@@ -145,13 +187,11 @@ def _twin(
     rows: np.ndarray,
 ) -> list[Control]:
     """Members of both twins under the right and under the wrong model."""
-    place = {sha256: i for i, sha256 in enumerate(table.image_sha256)}
-    order = [place[sha256] for sha256, wanted in zip(pictures.sha256, rows, strict=True) if wanted]
     member = pictures.member[rows]
     found: list[Control] = []
     for chosen in plans:
         name = chosen.key
-        own, wrong = table.columns[name].score[order], other[name]
+        own, wrong = _own(table, chosen, pictures, rows), other[name]
         pair = (Scores(score[member], score[~member]) for score in (own, wrong))
         found += controls.wrong_twin(name, *pair)
     return found

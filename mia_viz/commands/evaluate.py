@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mia_viz.targets.target import Target
 
 LIVE_ATTACKS = "loss,drc,fcre,noise_aggregation"
+HOSTS = {"fcre": "secmi"}
+"""Attacks that are another one with an addition, which the paper says improves on it."""
 STORED = Path("stored")
 """Stands for the bundled reference where --from-reference names no file."""
 
@@ -136,17 +138,18 @@ def evaluate(arguments: argparse.Namespace) -> Evaluation:
     more = calibrated_part(arguments, target, other, table, ms, asked, pictures)
     agreed, unknown = agreements(table, asked)
     bands = band_choices(table, asked, *target.shape[1:]) if arguments.choose_band else ()
-    controls, remarks = (), ()
+    controls, remarks, grown = (), (), {}
     if arguments.controls == "all":
-        controls, remarks = gather(target, table, asked, pictures, live=stored is None)
+        controls, remarks, grown = gather(target, table, asked, pictures, live=stored is None)
+    copies = () if pictures is None else pictures.remarks
     changed = distorted.evaluate(target, table, asked, pictures, distortions)
     return Evaluation(
         target.name,
         target.weights_sha256,
         (*lines, *more.lines),
-        {**differences(table, plans), **more.differences},
+        {**differences(table, plans), **more.differences, **grown},
         controls,
-        (*choice.skipped, *caption_remarks(table), *more.remarks, *unknown, *remarks),
+        (*choice.skipped, *copies, *caption_remarks(table), *more.remarks, *unknown, *remarks),
         agreed,
         bands,
         changed,
@@ -159,7 +162,7 @@ def choice_of(
 ) -> Choice:
     """The plans of the flags; every stored one where a reference is used and no attack is named."""
     from mia_viz.commands.common import Choice
-    from mia_viz.reference import plans_of
+    from mia_viz.plans import plans_of
 
     if stored is not None and not arguments.attack:
         return Choice(tuple(plans_of(stored)))
@@ -170,13 +173,14 @@ def choice_of(
 
 
 def stored_reference(file: Path, target: Target) -> Reference:
-    """The stored scores to use. Raises ValueError when they are missing or belong to other weights."""
-    from mia_viz import reference
+    """The stored scores to use. Raises ValueError when they are missing or another model's."""
+    from mia_viz import parametrisation, reference
     from mia_viz.targets import bundled
 
     found = reference.load(bundled.reference_file(target.name) if file == STORED else file)
-    if found.weights_sha256 != target.weights_sha256:
-        raise ValueError("The reference belongs to other weights than this model's; build it again.")
+    reason = parametrisation.misfit(found, target, asked=False)
+    if reason:
+        raise ValueError(f"{reason[:1].upper()}{reason[1:]}; build it again.")
     return found
 
 
@@ -248,15 +252,16 @@ def line(table: Reference, chosen: Plan, ms: float | None) -> Line:
 def differences(table: Reference, plans: Sequence[Plan]) -> dict[str, Interval]:
     """Differences of AUC on the test split, paired over pictures.
 
-    Every filtered plan less its unfiltered host where that is in the table too; every other plan less the first.
+    Every filtered plan less its unfiltered host where that is in the table too; every other plan less the first, and
+    less the attack it builds on (HOSTS).
     """
     from mia_viz.evaluation import auc_difference
 
-    keys = {chosen.key for chosen in plans}
-    found = {}
+    keys, pairs = {chosen.key for chosen in plans}, {}
     for chosen in plans[1:]:
         host = chosen.key.removesuffix(f" {chosen.filter}")
-        versus = host if host != chosen.key and host in keys else plans[0].key
-        pair = [split_scores(table, key, "test") for key in (chosen.key, versus)]
-        found[f"{chosen.key} less {versus}"] = auc_difference(*pair)
-    return found
+        pairs[chosen.key, host if host != chosen.key and host in keys else plans[0].key] = None
+        if host == chosen.key and HOSTS.get(chosen.attack.name) in keys:
+            pairs[chosen.key, HOSTS[chosen.attack.name]] = None
+    scores = {key: split_scores(table, key, "test") for pair in pairs for key in pair}
+    return {f"{one} less {other}": auc_difference(scores[one], scores[other]) for one, other in pairs}

@@ -18,9 +18,9 @@ from mia_viz.evaluation import RESAMPLES, Interval
 HEADER = (
     "attack and settings",
     "AUC [95 %]",
-    "TPR@1% FPR",
-    "TPR@0.1% FPR",
-    "calibrated ASR",
+    "TPR@1% FPR [95 %]",
+    "TPR@0.1% FPR [95 %]",
+    "calibrated ASR [95 %]",
     "oracle ASR",
     "realised FPR at 5 %",
     "NFE",
@@ -95,11 +95,14 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _cells(line: Line) -> list[str]:
     m = line.metrics
-    shares = (m.tpr_1, m.tpr_01, m.asr_calibrated, m.asr_oracle, m.fpr_at_5)
     return [
         line.key,
         str(m.auc),
-        *map(_share, shares),
+        _share(m.tpr_1, m.tpr_1_interval),
+        _share(m.tpr_01, m.tpr_01_interval),
+        _share(m.asr_calibrated, m.asr_interval),
+        _share(m.asr_oracle),
+        _share(m.fpr_at_5),
         f"{line.nfe:g}",
         "n/a" if line.ms is None else f"{line.ms:.1f}",
     ]
@@ -126,8 +129,10 @@ def _bands(found: Evaluation) -> list[list[str]]:
     ]
 
 
-def _share(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.3f}"
+def _share(value: float | None, around: tuple[float, float] | None = None) -> str:
+    if value is None:
+        return "n/a"
+    return f"{value:.3f}" if around is None else f"{value:.3f} [{around[0]:.3f}, {around[1]:.3f}]"
 
 
 def _controls(found: Evaluation) -> list[list[str]]:

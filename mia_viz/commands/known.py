@@ -11,14 +11,13 @@ import numpy as np
 
 from mia_viz.commands.captions import of_files
 from mia_viz.commands.score import prepare_file
+from mia_viz.pictures.named import is_picture_file
 
 if TYPE_CHECKING:
     import torch
 
     from mia_viz.reference import Reference
     from mia_viz.targets.target import Target
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".dcm", ".nii", ".nii.gz", ".npy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +26,7 @@ class KnownPictures:
 
     pictures: (M, C, H, W) in [-1, 1]. sha256: of the prepared values. member: (M,) bool. split: (M,) of
     "calibration" and "test". of_twin: (M,) bool, whether the target's twin was trained on it. byte_size: (M,)
-    of the files. captions: told to a model that takes them, None where there are none.
+    of the files. captions: told to a model that takes them, None where there are none. repeated: copies left out.
     """
 
     pictures: torch.Tensor
@@ -38,12 +37,31 @@ class KnownPictures:
     of_twin: np.ndarray
     byte_size: np.ndarray
     captions: tuple[str, ...] | None = None
+    repeated: int = 0
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """A sentence on copies that were left out; none where there were none."""
+        if not self.repeated:
+            return ()
+        words = "picture was" if self.repeated == 1 else "pictures were"
+        return (f"{self.repeated} repeated {words} left out, because a copy is no further evidence.",)
 
     def chosen_captions(self, rows: np.ndarray) -> list[str] | None:
         """Captions of the pictures where the boolean mask (M,) is true; None where there are none."""
         if self.captions is None:
             return None
         return [caption for caption, wanted in zip(self.captions, rows, strict=True) if wanted]
+
+    def distinct(self) -> KnownPictures:
+        """Each picture once, the first of its copies, by the SHA-256 of its prepared values."""
+        rows = sorted({sha256: i for i, sha256 in reversed(list(enumerate(self.sha256)))}.values())
+        if len(rows) == len(self.sha256):
+            return self
+        picked = {name: tuple(getattr(self, name)[i] for i in rows) for name in ("sha256", "names")}
+        arrays = {name: getattr(self, name)[rows] for name in ("pictures", "member", "split", "of_twin", "byte_size")}
+        told = None if self.captions is None else tuple(self.captions[i] for i in rows)
+        return KnownPictures(**picked, **arrays, captions=told, repeated=len(self.sha256) - len(rows))
 
     def unnamed(self) -> KnownPictures:
         """The same pictures under numbers in place of their files' names."""
@@ -54,7 +72,7 @@ class KnownPictures:
         from mia_viz.reference import Reference, with_features
 
         facts = Reference(target.name, target.weights_sha256, self.sha256, self.names, self.member, self.split, {})
-        return with_features(facts, self.pictures.numpy())
+        return with_features(replace(facts, parametrisation=target.parametrisation), self.pictures.numpy(), target)
 
 
 def bundled_pictures(target: Target, splits: Sequence[str] = ("calibration", "test")) -> KnownPictures:
@@ -92,8 +110,9 @@ def own_pictures(
 ) -> KnownPictures:
     """Pictures of two folders; about `test_share` of them, chosen by their content, form the test split.
 
-    captions: by file name, for a model that takes them; empty ones without. Raises ValueError when a folder is missing
-    or empty, when a picture cannot be used, or when one is in both.
+    Of equal pictures in a folder the first is kept: a copy is no further evidence, and p-values hold for pictures that
+    were drawn independently. captions: by file name, for a model that takes them; empty ones without. Raises ValueError
+    when a folder is missing or empty, when a picture cannot be used, or when one is in both.
     """
     if members is None and holdouts is None:
         raise ValueError("Give --members, --holdouts, or both.")
@@ -109,14 +128,14 @@ def own_pictures(
         raise ValueError("A picture is among the members and the hold-outs; every one must be in one folder only.")
     place = np.array([int(sha256[:8], 16) / 2**32 for sha256 in found.sha256])
     told = of_files([*inside, *outside], captions or {}) if target.takes else None
-    return replace(found, split=np.where(place < test_share, "test", "calibration"), captions=told)
+    return replace(found, split=np.where(place < test_share, "test", "calibration"), captions=told).distinct()
 
 
 def picture_files(folder: Path) -> list[Path]:
     """The picture files of a folder, sorted by name. Raises ValueError when there is none."""
     if not folder.is_dir():
         raise ValueError(f"There is no folder {folder}.")
-    files = sorted(file for file in folder.iterdir() if file.name.lower().endswith(SUFFIXES))
+    files = sorted(file for file in folder.iterdir() if is_picture_file(file))
     if not files:
         raise ValueError(f"There is no picture in {folder}.")
     return files

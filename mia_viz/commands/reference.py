@@ -18,6 +18,7 @@ from mia_viz.commands.common import (
     open_target,
     reporter,
     target_of,
+    unusable,
 )
 
 if TYPE_CHECKING:
@@ -34,12 +35,15 @@ REVEALS = (
     "on which side."
 )
 
+EARLIER = "computed earlier"
+"""Under this name provenance lists columns that an earlier run computed."""
+
 
 def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("reference", help="compute what scores are compared with", description=__doc__)
     kinds = parser.add_subparsers(title="kinds", metavar="KIND", required=True)
     _add_build(kinds.add_parser("build", help="for a model and pictures of your own"))
-    features = kinds.add_parser("features", help="add to bundled references what needs no model: detail and brightness")
+    features = kinds.add_parser("features", help="add to bundled references what asks no model: detail, blind scores")
     features.add_argument("names", nargs="*", metavar="NAME", help="default: every bundled model with a reference")
     features.set_defaults(run=run_features)
     bundled = kinds.add_parser("bundled", help="for the bundled models, from their populations")
@@ -90,28 +94,38 @@ def run_build(arguments: argparse.Namespace) -> None:
     choice = choose(arguments.attack, arguments.set, arguments.filter, target, pictures.captions)
     plans = choice.plans
     if not arguments.set and arguments.filter == "none":
-        plans = with_walk(plans)
+        plans = with_walk(plans, target)
     found = build(target, pictures, plans, arguments.out, arguments.fresh, provenance(target, arguments.prepare))
     members, holdouts = (int((found.member == kind).sum()) for kind in (True, False))
     lines = [*choice.skipped, f"The reference of {members} members and {holdouts} hold-outs is in {arguments.out}."]
-    print("\n".join([*lines, *missing(found), REVEALS]))
+    print("\n".join([*lines, *pictures.remarks, *missing(found), REVEALS]))
 
 
 def missing(found: Reference) -> list[str]:
-    """What a reference cannot give, in sentences; none where it has members and hold-outs."""
-    words = {
-        True: "Without members it gives p-values but no likelihood ratio.",
-        False: "Without hold-outs it gives no p-values and no verdict.",
-    }
-    return [words[kind] for kind in (True, False) if not (found.member == kind).any()]
+    """What a reference cannot give, in sentences; none where it has enough members and hold-outs to judge by."""
+    from mia_viz.strength import FEWEST
+    from mia_viz.verdict import NEEDED, too_few
+
+    members, holdouts = (int(found.choose(kind, "calibration").sum()) for kind in (True, False))
+    said = []
+    if members == 0:
+        said.append("Without members it gives p-values but no likelihood ratio.")
+    if holdouts == 0:
+        said.append("Without hold-outs it gives no p-values and no verdict.")
+    elif holdouts < NEEDED:
+        said.append(too_few(holdouts))
+    if members and holdouts and min(members, holdouts) < FEWEST:
+        said.append(f"For a likelihood ratio it needs {FEWEST} members and {FEWEST} hold-outs at least.")
+    return said
 
 
-def with_walk(plans: Sequence[Plan]) -> tuple[Plan, ...]:
+def with_walk(plans: Sequence[Plan], target: Target) -> tuple[Plan, ...]:
     """The plans, and the walk's, which reports are made with, where their attacks are among them in another setting."""
     from mia_viz.plans import walk_plans
 
     names, keys = {p.attack.name for p in plans}, {p.key for p in plans}
-    return (*plans, *(p for p in walk_plans() if p.attack.name in names and p.key not in keys))
+    walk = [p for p in walk_plans("", target.schedule) if p.attack.name in names and p.key not in keys]
+    return (*plans, *(p for p in walk if not unusable(p, target, [""])))
 
 
 def provenance(target: Target, prepare: str) -> dict[str, str]:
@@ -137,10 +151,12 @@ def run_features(arguments: argparse.Namespace) -> None:
     names = arguments.names or [n for n in bundled.bundled_names() if bundled.reference_file(n).is_file()]
     for name in names:
         found = reference.load(bundled.reference_file(name))
-        pictures = bundled_pictures(open_target(name, "cpu"))
+        target = open_target(name, "cpu")
+        pictures = bundled_pictures(target)
         if pictures.sha256 != found.image_sha256:
             raise ValueError(f"The reference of {name} is of other pictures than the bundled ones; build it again.")
-        reference.save(reference.with_features(found, pictures.pictures.numpy()), bundled.reference_file(name))
+        found = reference.with_features(found, pictures.pictures.numpy(), target)
+        reference.save(found, bundled.reference_file(name))
         print(f"{name}: features of {len(pictures.names)} pictures", flush=True)
 
 
@@ -156,7 +172,8 @@ def run_bundled(arguments: argparse.Namespace) -> None:
         target = open_target(name, arguments.device)
         pictures = bundled_pictures(target)
         plans = [p for p in bundled_plans(attacks, name) if not refusal(p.attack, target, pictures.captions or [""])]
-        build(target, pictures, plans, bundled.reference_file(name), arguments.fresh)
+        how = provenance(target, "exact")
+        build(target, pictures, plans, bundled.reference_file(name), arguments.fresh, how, certain=True)
 
 
 def build(
@@ -165,28 +182,30 @@ def build(
     plans: Sequence[Plan],
     file: Path,
     fresh: bool,
-    how: dict[str, str] | None = None,
+    how: dict[str, str],
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda line: print(line, flush=True),
+    certain: bool = False,
 ) -> Reference:
     """Fill a reference attack by attack and write it after each: an interrupted run loses one at most.
 
     how: its provenance. progress: counts the questions still to be asked, and can stop the work
-    (`mia_viz.probe.Cancelled`). say: hears a line per attack. Attacks share no answers here: every column's NFE is what
-    the attack costs by itself.
+    (`mia_viz.probe.Cancelled`). say: hears a line per attack. certain: whether an earlier file that does not tell how
+    the model was asked was computed with this very model, as those of bundled models were. Attacks share no answers
+    here: every column's NFE is what the attack costs by itself.
     """
     from mia_viz import reference
     from mia_viz.analysis import by_evidence
 
-    found, told = pictures.blank_reference(target), reference.captions_kind(target, pictures.captions)
-    found = replace(found, provenance=how or {})
-    if not fresh:
-        found = replace(found, columns=kept_columns(found, file))
+    blank = replace(pictures.blank_reference(target), provenance=how)
+    earlier = None if fresh else earlier_build(blank, file)
+    told = reference.captions_kind(target, pictures.captions)
     groups = {" | ".join(chosen.key for chosen in group): group for group in by_evidence(plans)}
-    kept = [name for name, group in groups.items() if all(found.complete(chosen, told) for chosen in group)]
+    kept = [n for n, group in groups.items() if earlier and all(earlier.complete(chosen, told) for chosen in group)]
+    wanting = [group for name, group in groups.items() if name not in kept]
+    found = blank if earlier is None else continued(blank, earlier, [p.key for g in wanting for p in g], certain)
     if progress is not None:
-        fresh_groups = [group for name, group in groups.items() if name not in kept]
-        progress.expected = len(pictures.names) * sum(group[0].evaluations for group in fresh_groups)
+        progress.expected = len(pictures.names) * sum(group[0].evaluations for group in wanting)
     for name, group in groups.items():
         if name in kept:
             say(f"{target.name} {name}: kept")
@@ -196,21 +215,42 @@ def build(
         found = reference.build(target, pictures.pictures, group, found, line, pictures.captions, progress)
         reference.save(found, file)
         say(f"{target.name} {name}: {len(pictures.names)} pictures in {time.perf_counter() - start:.0f} s")
+    if not wanting:  # features and provenance may be new where no column is
+        reference.save(found, file)
     return found
 
 
-def kept_columns(blank: Reference, file: Path) -> dict:
-    """Columns of an earlier file about the same weights and pictures; none where there is no such file."""
-    from mia_viz import reference
+def earlier_build(blank: Reference, file: Path) -> Reference | None:
+    """An earlier file of the same model, asked in the same way about the same pictures; None where there is none."""
+    from mia_viz import parametrisation, reference
 
     try:
         stored = reference.load(file)
     except reference.ReferenceFileError:
-        return {}
+        return None
+    used, now = (r.provenance.get("precision", "") for r in (stored, blank))
     same = (
         stored.weights_sha256 == blank.weights_sha256
+        and not parametrisation.difference(stored.parametrisation, blank.parametrisation)
+        and (not used or used == now)
         and stored.image_sha256 == blank.image_sha256
         and stored.member.tolist() == blank.member.tolist()
         and stored.split.tolist() == blank.split.tolist()
     )
-    return stored.columns if same else {}
+    return stored if same else None
+
+
+def continued(blank: Reference, earlier: Reference, fresh: Sequence[str], certain: bool) -> Reference:
+    """The columns of an earlier file with what is known of how they came about.
+
+    fresh: keys that are computed now; without any, the file keeps its own provenance. Else the new one lists what was
+    computed before it, which its versions and its time do not speak of. certain: see `build`.
+    """
+    asked = earlier.parametrisation or (blank.parametrisation if certain else {})
+    how, kept = blank.provenance, [key for key in earlier.columns if key not in fresh]
+    if kept and earlier.provenance and not fresh:
+        how = earlier.provenance
+    elif kept:
+        when = f"not after {earlier.provenance['utc']}" if "utc" in earlier.provenance else "when is not known"
+        how = {**how, EARLIER: f"{', '.join(kept) if fresh else 'all columns'} ({when})"}
+    return replace(blank, columns=earlier.columns, parametrisation=asked, provenance=how)

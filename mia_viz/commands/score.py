@@ -174,19 +174,19 @@ def prepare_file(file: Path, target: Target, how: str, view: View | None = None)
 
 def known_pictures(arguments: argparse.Namespace, target: Target) -> Known:
     """The reference of the flags, if scores may be placed in it. Raises ValueError for a damaged one."""
-    from mia_viz import reference
+    from mia_viz import parametrisation, reference
     from mia_viz.targets import bundled
 
     file = arguments.reference or bundled.reference_file(target.name)
     if arguments.reference is None and not file.is_file():
         return Known(None, "there is no reference for this model")
     found = reference.load(file)
-    if found.weights_sha256 != target.weights_sha256:
-        return Known(None, "the reference belongs to other weights")
-    if arguments.seed != 0 or arguments.noise_key != "content":
-        return Known(None, "references are computed with seed 0 and noise named by content")
     if arguments.reference is None and (target.precision != "float32" or arguments.guidance != 1):
         return Known(None, "the reference was computed in float32 and without guidance")
+    if reason := parametrisation.misfit(found, target):
+        return Known(None, reason)
+    if arguments.seed != 0 or arguments.noise_key != "content":
+        return Known(None, "references are computed with seed 0 and noise named by content")
     return Known(found)
 
 

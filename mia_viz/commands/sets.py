@@ -35,13 +35,22 @@ def add(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from mia_viz.commands.known import picture_files
     from mia_viz.commands.score import known_pictures
+    from mia_viz.pictures.limits import MOST_IN_SET
     from mia_viz.probe import Progress
     from mia_viz.set_audit import ask_set
 
     check_writable(arguments.out)
     files = [None if folder is None else picture_files(folder) for folder in (arguments.suspects, arguments.unseen)]
+    for group in filter(None, files):
+        if len(group) > MOST_IN_SET:
+            raise ValueError(
+                f"A set has at most {MOST_IN_SET:,} pictures, and {group[0].parent} holds {len(group):,}; `audit` is "
+                "the command for more."
+            )
     target = target_of(arguments)
     known = known_pictures(argparse.Namespace(**vars(arguments), seed=0, noise_key="content"), target)
+    if known.reference is None and arguments.reference is not None:
+        raise ValueError(f"This reference cannot be used: {known.reason}.")
     told = asked_for(arguments.captions, target)
     captions = tuple(None if group is None or not target.takes else of_files(group, told or {}) for group in files)
     groups = [None if group is None else _prepared(group, target, arguments.prepare) for group in files]
@@ -55,9 +64,12 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _prepared(files: list[Path], target: Target, how: str) -> list:
     from mia_viz.commands.score import prepare_file
+    from mia_viz.pictures.limits import FEWEST_IN_SET
     from mia_viz.pictures.prepare import Prepared
 
     subjects = [prepare_file(file, target, how) for file in files]
+    if len({subject.pixels_sha256 for subject in subjects}) < FEWEST_IN_SET:
+        raise ValueError(f"A set needs at least {FEWEST_IN_SET} different pictures; fewer say too little.")
     return [Prepared(subject.values, subject.notes, subject.pixels_sha256) for subject in subjects]
 
 
@@ -67,7 +79,7 @@ def _plans(names: str | None, target: Target) -> list[Plan] | None:
         return None
     from mia_viz.plans import walk_plans
 
-    usual = {chosen.attack.name: chosen for chosen in walk_plans(target.name)}
+    usual = {chosen.attack.name: chosen for chosen in walk_plans(target.name, target.schedule)}
     asked = [name.strip() for name in names.split(",") if name.strip()]
     if not asked or set(asked) - set(usual):
         raise ValueError(f"A set can be tested with {', '.join(usual)}, one or more of them.")

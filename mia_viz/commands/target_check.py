@@ -57,7 +57,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> int:
     from mia_viz.health import SYNTHETIC, check_health
 
     a = arguments
@@ -78,6 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
     if a.json is not None:
         write_json(a.json, as_json(target, health, attacks, source))
     print(render(target, health, attacks, source))
+    return 1 if health.problems else 0
 
 
 def tried_on(target: Target, images: Sequence[Path], how: str) -> tuple[Tensor | None, str]:
@@ -102,7 +103,7 @@ def usable_attacks(target: Target, caption: str = "") -> list[Usable]:
     from mia_viz.analysis import plan
     from mia_viz.attacks import names
 
-    plans = [plan(name) for name in names()]
+    plans = [plan(name, schedule=target.schedule) for name in names()]
     return [Usable(p.attack.name, p.attack.title, p.evaluations, unusable(p, target, [caption])) for p in plans]
 
 

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from mia_viz.targets.target import Target
 
 DISAGREES = 1
+MODEL, PICTURE = "the model with --target", "the picture with --image"
 MARKS = {True: "agrees", False: "DIFFERS", None: "open"}
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("verify", help="check a report and compute its scores again", description=__doc__)
     parser.add_argument("report", metavar="REPORT.json", type=Path)
-    parser.add_argument("--image", type=Path, metavar="FILE", help="the picture, to compute its scores again")
+    parser.add_argument(
+        "--image", type=Path, metavar="FILE", help="the picture, to compute its scores again (bundled ones are found)"
+    )
     parser.add_argument("--target", metavar="MODEL", help="where the model is (default: the bundled one of that name)")
     parser.add_argument("--lora", metavar="FILE", help="LoRA weights, if the report names any")
     parser.add_argument("--device", choices=("cpu", "cuda", "auto"), default="auto", help="default: auto")
@@ -41,11 +44,17 @@ def run(arguments: argparse.Namespace) -> int:
         checks, target = verify.seals(content), _target(arguments, content)
         own = bundled.reference_file(content["target"]["name"])
         file = arguments.reference or (own if content["reference"] is not None and own.is_file() else None)
-        checks += verify.identity(content, target, file, arguments.image)
-        if file is not None:
-            checks += verify.answer_again(content, reference.load(file))
-        if arguments.image is not None and target is not None:
-            asked = asked_of(_as_asked(arguments, content), arguments.image, target)
+        known = None if file is None else reference.load(file)
+        image = arguments.image or _bundled_picture(content, target)
+        model = [*verify.weights(content, target), *verify.same_way(content, target, known)]
+        checks += [*verify.identity(content, file, image), *model]
+        if known is not None:
+            checks += verify.answer_again(content, known)
+        reason = _not_again(image, target, model)
+        if reason:
+            checks.append(verify.Check(None, f"Scores were not computed again: {reason}."))
+        else:
+            asked = asked_of(_as_asked(arguments, content), image, target)
             checks += verify.scores_again(content, make(asked))
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"{arguments.report.name} lacks a part that a report has, or holds a wrong one.") from error
@@ -65,6 +74,29 @@ def _target(arguments: argparse.Namespace, content: Mapping[str, Any]) -> Target
         if arguments.target is None:
             return None
         raise
+
+
+def _bundled_picture(content: Mapping[str, Any], target: Target | None) -> Path | None:
+    """The file of a report's picture where it is one of those that a bundled model's members are known by."""
+    if target is None:
+        return None
+    from mia_viz.engine import known_picture
+    from mia_viz.report.hashes import of_file
+
+    picture, shape = content["picture"], tuple(target.picture_shape)
+    found = known_picture(content["target"]["name"], shape, picture["pixels_sha256"])
+    if found is None or picture.get("file_sha256", of_file(found)) != of_file(found):
+        return None
+    return found
+
+
+def _not_again(image: Path | None, target: Target | None, model: list[Check]) -> str:
+    """Why scores cannot be computed again, as half a sentence; empty where they can."""
+    missing = [words for words, given in ((MODEL, target), (PICTURE, image)) if given is None]
+    if missing:
+        return f"give {' and '.join(missing)}"
+    wrong = any(check.agrees is False for check in model)
+    return "model or reference are not those of the report" if wrong else ""
 
 
 def _guidance(content: Mapping[str, Any]) -> float:
@@ -98,5 +130,6 @@ def _print(checks: list[Check]) -> int:
     wrong = sum(check.agrees is False for check in checks)
     open_ones = sum(check.agrees is None for check in checks)
     verdict = "Nothing disagrees" if not wrong else f"{wrong} of {len(checks)} checks disagree"
-    print(f"\n{verdict}{f'; {open_ones} could not be made' if open_ones else ''}.")
+    unmade = f"; {open_ones} check{'s' if open_ones > 1 else ''} could not be made" if open_ones else ""
+    print(f"\n{verdict}{unmade}.")
     return DISAGREES if wrong else 0

@@ -2,6 +2,7 @@
 
 python -m mia_viz.demo.bundle targets brain --a RUN_A --b RUN_B      copies targets and training ages into assets
 python -m mia_viz.demo.bundle opening                                examines each family's first picture and stores it
+python -m mia_viz.demo.bundle blind                                  adds to stored cases what needs no model
 python -m mia_viz.demo.bundle evaluations                            copies what `evaluate` wrote under docs/results
 """
 
@@ -11,11 +12,11 @@ import argparse
 import json
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mia_viz import engine
-from mia_viz.case import save_case
+from mia_viz.case import load_case, save_case
 from mia_viz.targets import bundled
 from mia_viz.targets.bundled import ASSETS
 
@@ -122,6 +123,25 @@ def store_opening(family: str) -> Path:
     return file
 
 
+def add_blind_scores() -> list[Path]:
+    """Add to every stored case what `mia_viz.blind` says of its picture, without asking any model; returns the files.
+
+    Openings and the cases of the comparison were partly stored before that was kept.
+    """
+    import torch
+
+    from mia_viz.blind import blind_scores
+    from mia_viz.ui.pick import pick_bundled
+
+    files = sorted([*(ASSETS / "cases").glob("*.npz"), *(ASSETS / "compare").glob("*.npz")])
+    for file in files:
+        case = load_case(file)
+        known = pick_bundled(bundled.family_of(case.target), int(case.name.split()[-1])).prepared  # in full precision
+        found = blind_scores(engine.opened(case.target), torch.from_numpy(known.values[None]))
+        save_case(replace(case, blind=None if found is None else tuple(found[0].tolist())), file)
+    return files
+
+
 def copy_evaluations(results: Path) -> list[str]:
     """Copy every evaluation.json of `results`/TARGET into the assets; returns the targets' names."""
     folder = ASSETS / "evaluations"
@@ -141,11 +161,14 @@ def main() -> None:
     targets.add_argument("--b", type=Path, required=True)
     opening = commands.add_parser("opening")
     opening.add_argument("family", nargs="*", help="default: every bundled family")
+    commands.add_parser("blind")
     evaluations = commands.add_parser("evaluations")
     evaluations.add_argument("--results", type=Path, default=ASSETS.parent / "docs" / "results")
     options = parser.parse_args()
     if options.command == "targets":
         print("published", ", ".join(publish_family(options.family, {"a": options.a, "b": options.b})))
+    elif options.command == "blind":
+        print("added to", *add_blind_scores())
     elif options.command == "evaluations":
         print("copied", ", ".join(copy_evaluations(options.results)))
     else:

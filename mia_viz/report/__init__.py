@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mia_viz.whole import whole_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,17 +56,11 @@ def write(
         pdf(title(content), laid_out, foot, facts.utc),
     )
     folder.mkdir(parents=True, exist_ok=True)
-    partials = [folder / f"{name}.partial" for name in NAMES]
-    try:
-        for partial, data in zip(partials, texts, strict=True):
-            partial.write_bytes(data)
-    except OSError:
-        for partial in partials:
-            partial.unlink(missing_ok=True)
-        raise
-    # Only when all three are whole: a report that lies there already is replaced as one.
-    for name, partial in zip(NAMES, partials, strict=True):
-        os.replace(partial, folder / name)
+    with ExitStack() as whole:
+        # Only when all three are whole do they take their places; the JSON, entered first, comes last, so that after a
+        # kill in between `verify` finds a page that belongs to another result than the JSON beside it.
+        for name, data in zip(NAMES, texts, strict=True):
+            whole.enter_context(whole_file(folder / name)).write_bytes(data)
     return Files(*(folder / name for name in NAMES))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mia_viz.case import Case, Finding
 from mia_viz.report.facts import Facts
@@ -12,6 +13,10 @@ from mia_viz.sensitivity import WARNING, Change
 from mia_viz.statement import PROPOSITIONS, Statement
 from mia_viz.together import RULES, Together
 from mia_viz.verdict import Verdict
+
+if TYPE_CHECKING:
+    from mia_viz.beyond import Beside
+    from mia_viz.exchangeability import Coverage
 
 FORMAT = 1
 
@@ -88,19 +93,30 @@ def _change(change: Change) -> dict[str, Any]:
     return {"kind": change.kind, "setting": change.setting, **values}
 
 
+def _coverage(cover: Coverage, nearest: Sequence[str]) -> dict[str, Any]:
+    """Blind scores are named only where they were compared, so that reports without them keep their form."""
+    values = asdict(cover)
+    blind = values.pop("blind")
+    return {**values, **({"blind": blind} if blind else {}), "nearest": list(nearest), "sentence": cover.sentence}
+
+
+def _beside(beside: Beside) -> dict[str, Any]:
+    rank = verdict_values(beside.verdict)
+    return {"title": beside.title, "explained": beside.explained, "rank": rank, "sentence": beside.sentence}
+
+
 def _checks(statement: Statement) -> dict[str, Any]:
     """The checks that were made; None for those that could not be."""
     cover, beyond, twin, matches = statement.coverage, statement.beyond, statement.twin, statement.matches
     return {
-        "coverage": None
-        if cover is None
-        else {**asdict(cover), "nearest": list(statement.nearest), "sentence": cover.sentence},
+        "coverage": None if cover is None else _coverage(cover, statement.nearest),
         "difficulty": None
         if beyond is None
         else {
             "explained": beyond.explained,
             "rank": verdict_values(beyond.verdict),
             "sentence": beyond.sentence,
+            **({} if beyond.beside is None else {"beside_twin": _beside(beyond.beside)}),
         },
         "twin": None
         if twin is None

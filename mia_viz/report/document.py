@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mia_viz import parametrisation
 from mia_viz.report.drawing import Drawn
 
 
@@ -221,11 +222,16 @@ def _identity(content: Mapping[str, Any]) -> Table:
         ("model", f"{target['name']}, {target['parameters']:,} weights, trained on: {target['trained_on']}"),
         ("model weights, SHA-256", target["weights_sha256"] or "unknown"),
     ]
+    schedule, predicted = parametrisation.words(target["parametrisation"])
+    rows += [("noise schedule", schedule), ("the network predicts", predicted)]
     if reference is not None:
         rows.append(("reference, SHA-256", reference["file_sha256"] or "unknown"))
         told = reference["provenance"]
         if "utc" in told:
-            rows.append(("reference made", f"{told['utc']}, version {told.get('version of mia-viz', 'unknown')}"))
+            made = f"{told['utc']}, version {told.get('version of mia-viz', 'unknown')}"
+            if "computed earlier" in told:
+                made += f"; computed earlier: {told['computed earlier']}"
+            rows.append(("reference made", made))
     rows += [("result, SHA-256", content["result_sha256"]), ("this report's JSON", content["content_sha256"])]
     return Table(tuple(rows), (0.26, 0.74), fixed=(1,))
 

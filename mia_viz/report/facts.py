@@ -87,6 +87,7 @@ def target_facts(target: Target) -> dict[str, Any]:
         "space": target.space,
         "picture_shape": list(target.picture_shape),
         "noise_levels": target.schedule.steps,
+        "parametrisation": target.parametrisation,
         "precision": target.precision,
         "passes": target.passes,
         "device": target.device.type,
@@ -105,6 +106,7 @@ def reference_facts(reference: Reference | None, file: Path | None) -> dict[str,
         "members": counts[0],
         "holdouts": counts[1],
         "provenance": dict(reference.provenance),
+        "parametrisation": dict(reference.parametrisation),
     }
 
 

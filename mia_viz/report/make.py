@@ -57,7 +57,7 @@ def usable_plans(target: Target, caption: str) -> list[Plan]:
     from mia_viz.commands.common import unusable
     from mia_viz.plans import walk_plans
 
-    found = [chosen for chosen in walk_plans(target.name) if not unusable(chosen, target, [caption])]
+    found = [chosen for chosen in walk_plans(target.name, target.schedule) if not unusable(chosen, target, [caption])]
     if not found:
         raise ValueError("None of the methods of the report can be used on this model.")
     return found

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mia_viz import parametrisation
 from mia_viz.report.content import FORMAT, as_content
 from mia_viz.report.hashes import OF_CONTENT, OF_RESULT, of_content, of_file, of_result, of_source
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 COMPARED = ("propositions", "answer", "findings", "checks", "asked", "changes", "notes", "limits", "settings", "nfe")
 WORDS = ("propositions", "asked", "notes", "limits", "sentence", "sentences", "cap", "words", "rule", "warning")
 """Parts that hold nothing but wording, which another version of the program may put differently."""
+NEWER = ("beside_twin", "blind")
+"""Parts that older reports do not have; a report without them is not held to them."""
 PROGRAM = "program's files"
 TOLERANCE = 1e-4
 """Relative difference up to which numbers agree: other processors round differently."""
@@ -43,7 +46,7 @@ def read(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         known = content["kind"] == "MIA-Viz report" and content["format"] == FORMAT
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{file.name} is not the JSON of a MIA-Viz report.") from error
     if not known:
         raise ValueError(f"{file.name} is not the JSON of a MIA-Viz report of this version.")
@@ -60,26 +63,42 @@ def seals(content: Mapping[str, Any]) -> list[Check]:
     ]
 
 
-def identity(
-    content: Mapping[str, Any], target: Target | None, reference: Path | None, image: Path | None
-) -> list[Check]:
+def identity(content: Mapping[str, Any], reference: Path | None, image: Path | None) -> list[Check]:
     """Whether the files at hand are those of the report; None for what is not at hand."""
-    weights = None if target is None else target.weights_sha256
     held = content["reference"]
     stored = None if reference is None or not reference.is_file() else of_file(reference)
     pairs = [
         ("picture file", content["picture"].get("file_sha256"), None if image is None else of_file(image)),
-        ("model's weights", content["target"]["weights_sha256"], weights),
         ("reference", None if held is None else held["file_sha256"], stored),
         (PROGRAM, content["program"]["source_sha256"], of_source()),
     ]
     return [_same(name, written, found) for name, written, found in pairs if written or found]
 
 
+def weights(content: Mapping[str, Any], target: Target | None) -> list[Check]:
+    """Whether the model at hand has the report's weights; nothing where neither has a hash."""
+    written, found = content["target"]["weights_sha256"], None if target is None else target.weights_sha256
+    return [_same("model's weights", written, found)] if written or found else []
+
+
+def same_way(content: Mapping[str, Any], target: Target | None, reference: Reference | None) -> list[Check]:
+    """Whether model and reference at hand are asked as in the report: schedule, prediction, range of the pictures."""
+    written, checks = content["target"].get("parametrisation", {}), []
+    pairs = [("model", None if target is None else target.parametrisation)]
+    pairs += [] if reference is None else [("reference", reference.parametrisation)]
+    for name, found in pairs:
+        if found and not written:
+            checks.append(Check(None, f"Not in the report, so not compared: the noise schedule of the {name}."))
+        elif found:
+            apart = parametrisation.difference(written, found)
+            words = f"{apart} than the report" if apart else "the report's noise schedule and kind of prediction"
+            checks.append(Check(not apart, f"The {name} at hand has {words}."))
+    return checks
+
+
 def _same(name: str, written: str | None, found: str | None) -> Check:
     if not written or not found:
-        where = "is not at hand" if written else "is not in the report"
-        return Check(None, f"Not compared: the {name} {where}.")
+        return Check(None, f"Not {'at hand' if written else 'in the report'}, so not compared: the {name}.")
     same = written == found
     if name == PROGRAM and not same:  # another version may well give the same numbers
         return Check(None, "The program is another version than the one that made the report, so words may differ.")
@@ -147,6 +166,8 @@ def differences(written: Any, found: Any, path: str, spared: Sequence[str] = ())
 
     spared: names that are not looked at.
     """
+    if isinstance(written, dict) and isinstance(found, dict):
+        found = {name: value for name, value in found.items() if name in written or name not in NEWER}
     if isinstance(written, dict) and isinstance(found, dict) and written.keys() == found.keys():
         for name in sorted(written.keys() - set(spared)):
             yield from differences(written[name], found[name], f"{path}.{name}", spared)

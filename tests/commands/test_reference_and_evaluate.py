@@ -59,7 +59,8 @@ def test_evaluation_of_a_bundled_model(world, tmp_path, capsys):
     filtered = "lowpass:r=5,s=0.2"
     assert [row["key"] for row in everything["attacks"]] == ["loss", f"loss {filtered}", "sima", f"sima {filtered}"]
     pairs = {f"loss {filtered} less loss", "sima less loss", f"sima {filtered} less sima"}
-    assert set(everything["auc_differences"]) == pairs
+    keys = [row["key"] for row in everything["attacks"]]
+    assert set(everything["auc_differences"]) == pairs | {f"{key} less the same under toy-a-0002" for key in keys}
     stored = ["evaluate", "--target", "toy-a", "--from-reference", "--attack", "loss,sima"]
     assert main([*stored, "--out", str(tmp_path / "stored")]) == 0
     live = ["evaluate", "--target", "toy-a", "--attack", "loss,sima", "--out", str(tmp_path / "live")]
@@ -88,6 +89,30 @@ def test_evaluation_of_a_bundled_model(world, tmp_path, capsys):
     assert wrong[0]["auc"]["value"] == pytest.approx(expected)
 
 
+def test_an_attack_is_compared_with_the_one_it_builds_on_and_ages_on_what_both_hold(world, tmp_path):
+    assert main(["reference", "bundled", "--attack", "loss"]) == 0
+    assert main(["reference", "bundled", "toy-a", "--attack", "loss,secmi,fcre"]) == 0
+    chosen = ["evaluate", "--target", "toy-a", "--from-reference", "--attack", "loss,secmi,fcre"]
+    assert main([*chosen, "--out", str(tmp_path / "out")]) == 0
+    content = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    rows, differences = {row["key"]: row["auc"]["value"] for row in content["attacks"]}, content["auc_differences"]
+    assert set(differences) == {
+        "secmi less loss",
+        "fcre less loss",
+        "fcre less secmi",
+        "loss less the same under toy-a-0002",
+    }
+    assert differences["fcre less secmi"]["value"] == pytest.approx(rows["fcre"] - rows["secmi"])
+    young, old = (reference.load(world / "references" / f"{name}.safetensors") for name in ("toy-a-0002", "toy-a"))
+    aucs = [
+        roc_auc_score(t.member[t.split == "test"], t.columns["loss"].score[t.split == "test"]) for t in (old, young)
+    ]
+    assert differences["loss less the same under toy-a-0002"]["value"] == pytest.approx(aucs[0] - aucs[1])
+    missing = [r for r in content["remarks"] if "that control is missing there" in r]
+    assert [r.split(" has ")[0] for r in missing] == ["toy-b", "toy-a-0002"]
+    assert all("no stored scores of secmi, fcre," in r for r in missing)
+
+
 def test_evaluation_writes_the_same_in_three_forms(world, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["evaluate", "--target", "toy-a", "--attack", "loss,pia", "--out", str(out)]) == 0
@@ -98,7 +123,8 @@ def test_evaluation_writes_the_same_in_three_forms(world, tmp_path, capsys):
     assert len(rows) == len(content["attacks"]) + len(content["controls"])
     assert float(rows[0]["auc"]) == content["attacks"][0]["auc"]["value"]
     assert f"{content['attacks'][0]['auc']['value']:.3f} [" in printed
-    assert set(content["auc_differences"]) == {"pia less loss"}
+    grown = {f"{key} less the same under toy-a-0002" for key in ("loss", "pia")}
+    assert set(content["auc_differences"]) == {"pia less loss"} | grown
     assert {file.name for file in out.iterdir()} == {f"evaluation.{kind}" for kind in ("json", "csv", "md")}
 
 
@@ -141,17 +167,70 @@ def test_train_then_score(files, tmp_path, capsys):
     assert main(["score", str(files[0]), "--target", str(out / "target"), "--attack", "loss"]) == 0
 
 
+def test_bundled_references_tell_how_they_came_about(world, capsys):
+    build = ["reference", "bundled", "toy-a", "--attack", "loss,pia"]
+    assert main(build) == 0
+    file = world / "references" / "toy-a.safetensors"
+    whole = reference.load(file)
+    target = bundled.open_target("toy-a")
+    assert whole.provenance["precision"] == "float32"
+    assert whole.parametrisation == target.parametrisation
+    assert "computed earlier" not in whole.provenance
+    assert main(build) == 0
+    assert reference.load(file).provenance == whole.provenance  # nothing new, nothing newly dated
+    # A file from before either was kept, with a column that is in no plan of this run.
+    more = {**whole.columns, "sima": replace(whole.columns["loss"], settings=whole.columns["pia"].settings)}
+    reference.save(replace(whole, columns=more, provenance={}, parametrisation={}), file)
+    capsys.readouterr()
+    assert main(build) == 0
+    assert " s\n" not in capsys.readouterr().out  # every column was kept
+    again = reference.load(file)
+    assert again.parametrisation == whole.parametrisation
+    assert again.provenance["computed earlier"] == "all columns (when is not known)"
+    assert set(again.columns) == set(more)
+    for key, column in more.items():
+        np.testing.assert_array_equal(again.columns[key].score, column.score)
+    assert main(["reference", "bundled", "toy-a", "--attack", "rediffuse"]) == 0
+    later = reference.load(file).provenance["computed earlier"]
+    assert later == f"{', '.join(again.columns)} (not after {again.provenance['utc']})"
+
+
+def test_equal_pictures_count_once_and_small_references_say_what_they_cannot_give(model, files, tmp_path, capsys):
+    for name, some in (("in", files[:3]), ("out", [*files[4:8], *files[4:7], files[4]])):
+        (tmp_path / name).mkdir()
+        for k, file in enumerate(some):
+            (tmp_path / name / f"{k}.png").write_bytes(file.read_bytes())
+    file = tmp_path / "r.safetensors"
+    known = ["--members", str(tmp_path / "in"), "--holdouts", str(tmp_path / "out"), "--out", str(file)]
+    assert main(["reference", "build", "--target", str(model), "--attack", "loss", *known]) == 0
+    printed = capsys.readouterr().out
+    assert "reference of 3 members and 4 hold-outs" in printed
+    assert "4 repeated pictures were left out, because a copy is no further evidence." in printed
+    assert "with only 4 never-trained pictures: its p-value is 0.200 at the least" in printed
+    assert "it needs 10 members and 10 hold-outs at least" in printed
+    assert reference.load(file).names == tuple(f"picture {k + 1}" for k in range(7))
+    evaluate = ["evaluate", "--target", str(model), "--attack", "loss", *known[:4], "--controls", "none"]
+    assert main([*evaluate, "--test-share", "0.9", "--out", str(tmp_path / "e")]) == 0
+    assert "4 repeated pictures were left out" in capsys.readouterr().out
+
+
 def test_features_are_added_without_asking_the_model(world, capsys):
     assert main(["reference", "bundled", "toy-a", "--attack", "loss"]) == 0
     file = world / "references" / "toy-a.safetensors"
     whole = reference.load(file)
-    reference.save(replace(whole, difficulty=None, description=None), file)
+    reference.save(replace(whole, difficulty=None, description=None, blind=None), file)
     capsys.readouterr()
     assert main(["reference", "features"]) == 0
     assert capsys.readouterr().out == "toy-a: features of 30 pictures\n"
     again = reference.load(file)
     np.testing.assert_array_equal(again.difficulty, whole.difficulty)
     np.testing.assert_array_equal(again.description, whole.description)
+    assert again.blind.shape == (30, 1)
+    np.testing.assert_array_equal(again.blind, whole.blind)
     np.testing.assert_array_equal(again.columns["loss"].score, whole.columns["loss"].score)
+    reference.save(replace(whole, blind=None), file)  # every column is kept, and the file is written all the same
+    assert main(["reference", "bundled", "toy-a", "--attack", "loss"]) == 0
+    assert capsys.readouterr().out == "toy-a loss | loss lowpass:r=5,s=0.2: kept\n"
+    np.testing.assert_array_equal(reference.load(file).blind, whole.blind)
     reference.save(replace(whole, image_sha256=("0" * 64, *whole.image_sha256[1:])), file)
     assert main(["reference", "features", "toy-a"]) == 2

@@ -182,3 +182,13 @@ def test_no_cuda(model, files, capsys):
     if torch.cuda.is_available():
         pytest.skip("There is a CUDA device here.")
     refused(capsys, "score", files[0], "--target", model, "--device", "cuda")
+
+
+@pytest.mark.parametrize("attack", ["loss", "gradient"])
+def test_too_little_memory_for_a_single_question(model, files, capsys, monkeypatch, attack):
+    def full(*given, **named) -> None:
+        torch.empty(2**60, dtype=torch.uint8)  # more than any machine has: torch fails as it does when memory runs out
+
+    monkeypatch.setattr("diffusers.UNet2DModel.forward", full)
+    said = refused(capsys, "score", files[0], "--target", model, "--attack", attack, "--device", "cpu")
+    assert "not enough memory" in said

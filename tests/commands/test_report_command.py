@@ -133,7 +133,11 @@ def test_verify_agrees_with_an_honest_report(made, model, own, picture, capsys):
     assert "The whole result is the same to the last digit." in printed
     assert "Nothing disagrees." in printed
     assert main(common) == 0  # without the picture: the answer is worked out from the scores written down
-    assert "The likelihood ratio comes out again" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "The likelihood ratio comes out again" in printed
+    assert "Scores were not computed again: give the picture with --image." in printed
+    assert "Not at hand, so not compared: the picture file." in printed
+    assert "Nothing disagrees; 2 checks could not be made." in printed
 
 
 def change(made: Path, out: Path, edit, seal: bool) -> Path:
@@ -233,6 +237,24 @@ def test_without_members_and_without_a_reference(model, folders, tmp_path, pictu
     assert main(["reference", "build", "--target", str(model), *ATTACKS, "--out", str(file)]) == 2
 
 
+@pytest.mark.parametrize("steps", [105, 200])
+def test_a_model_of_fewer_levels_gets_a_reference_a_report_and_its_check(
+    make_model, folders, picture, tmp_path, steps, capsys
+):
+    short, file = make_model(tmp_path / "short", seed=0, steps=steps), tmp_path / "short.safetensors"
+    known = ["--members", str(folders[0]), "--holdouts", str(folders[1])]
+    assert main(["reference", "build", "--target", str(short), *ATTACKS, *known, "--out", str(file)]) == 0
+    common = [str(picture), "--target", str(short), "--reference", str(file), "--out", str(tmp_path / "r")]
+    assert main(["report", *common]) == 0
+    content = read(tmp_path / "r")
+    assert [finding["rank"] is not None for finding in content["findings"]] == [True, True, True, False]
+    levels = {item["attack"]: item["params"].get("t") for item in content["settings"]}
+    assert levels["loss"] == {105: 65, 200: 90}[steps]  # as noisy as level 200 of 1,000: abar .656
+    again = ["--target", str(short), "--reference", str(file), "--image", str(picture)]
+    assert main(["verify", str(tmp_path / "r" / "report.json"), *again]) == 0
+    assert "asks about" not in capsys.readouterr().out
+
+
 def test_near_duplicates_among_own_folders(model, own, folders, tmp_path):
     known = ["--members", str(folders[0]), "--holdouts", str(folders[1])]
     query = sorted(folders[0].iterdir())[3]
@@ -245,7 +267,7 @@ def test_near_duplicates_among_own_folders(model, own, folders, tmp_path):
     assert content["command"].endswith("--members MEMBERS --holdouts HOLDOUTS --out DIR")
 
 
-def test_bundled_twins_and_the_engine(world, tmp_path, monkeypatch):
+def test_bundled_twins_and_the_engine(world, tmp_path, monkeypatch, capsys):
     assert main(["reference", "bundled", "toy-a", "toy-b", "--attack", "loss,noise_aggregation,fcre"]) == 0
     for name in ("reference_bundled", "gallery_bundled", "opened_bundled"):
         getattr(engine, name).cache_clear()
@@ -253,9 +275,17 @@ def test_bundled_twins_and_the_engine(world, tmp_path, monkeypatch):
     assert main(["report", str(image), "--target", "toy-a", "--out", str(tmp_path / "command")]) == 0
     content = read(tmp_path / "command")
     assert content["checks"]["twin"]["target"] == "toy-b"
+    assert content["checks"]["coverage"]["blind"] == 1
     assert content["checks"]["near_duplicates"] is not None
     assert any("known training pictures; it was left out" in note for note in content["notes"])
     assert main(["verify", str(tmp_path / "command" / "report.json"), "--image", str(image)]) == 0
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    assert main(["verify", "command/report.json"]) == 0  # the picture is a bundled one, found by its hash
+    printed = capsys.readouterr().out
+    assert "The whole result is the same to the last digit." in printed
+    assert "The SHA-256 of the picture file is that of the report." in printed
+    assert "Nothing disagrees.\n" in printed
 
     from mia_viz.pictures.prepare import prepare
     from mia_viz.probe import Progress

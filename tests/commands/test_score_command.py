@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from mia_viz import reference
+from mia_viz.attacks import get, names
 from mia_viz.cli import main
+from mia_viz.targets.analytic import Population
 
 PARITY = Path(__file__).resolve().parents[1] / "data" / "parity"
 KEYS = ["image", "sha256", "attack", "params", "filter", "score", "raw", "nfe", "seconds", "p_value"]
@@ -135,13 +137,25 @@ def test_p_values_of_a_bundled_model_need_no_flag(world, tmp_path):
 
 
 def test_all_leaves_out_what_cannot_be_used_and_says_so(files, make_model, tmp_path, capsys):
-    short = make_model(tmp_path / "short", seed=0, steps=600)
-    arguments = ("--target", short, "--attack", "all")
-    rows = score(files[:1], *arguments, out=tmp_path / "s.json")
+    short = make_model(tmp_path / "short", seed=0, steps=15)
+    rows = score(files[:1], "--target", short, "--attack", "all", out=tmp_path / "s.json")
     assert {"loss", "secmi", "pia", "sima", "rediffuse"} <= {row["attack"] for row in rows}
     assert "drc" not in {row["attack"] for row in rows}
-    assert "drc was left out" in capsys.readouterr().out
+    assert (
+        "drc was left out: It asks about noise level 20, and this model's levels end at 14." in capsys.readouterr().out
+    )
     assert main(["score", str(files[0]), "--target", str(short), "--attack", "drc"]) == 2
+    assert main(["score", str(files[0]), "--target", str(short), "--attack", "loss", "--set", "loss.t=15"]) == 2
+    assert capsys.readouterr().err.endswith("loss: It asks about noise level 15, and this model's levels end at 14.\n")
+
+
+@pytest.mark.parametrize("steps", [105, 200, 600])
+def test_models_of_fewer_levels_are_asked_by_every_attack(files, make_model, tmp_path, steps):
+    short, fast = make_model(tmp_path / "short", seed=0, steps=steps), ("--set", "drc.levels=5")
+    rows = score(files[:1], "--target", short, "--attack", "all", *fast, out=tmp_path / "s.json")
+    assert {row["attack"] for row in rows} == set(names()) - {"clid"}
+    deepest = [get(row["attack"]).deepest(get(row["attack"]).Params(**row["params"])) for row in rows]
+    assert max(deepest) < steps
 
 
 def test_changes_to_a_picture_are_noted(model, tmp_path):
@@ -164,6 +178,28 @@ def test_attacks_and_targets_as_json(world, capsys):
         ("toy-b", "toy-a"),
         ("toy-a-0002", None),
     ]
+
+
+def test_attacks_are_listed_with_what_they_assume_and_what_they_suit(capsys):
+    assert main(["attacks"]) == 0
+    printed = capsys.readouterr().out
+    assert main(["attacks", "--json"]) == 0
+    listed = {attack["name"]: attack for attack in json.loads(capsys.readouterr().out)}
+    assert set(listed) == set(names())
+    for name, attack in listed.items():
+        part = printed.split(f"{name}: {attack['title']}")[1].split("\n\n")[0]
+        assert f"  Assumes {attack['assumes']}.\n" in part
+        assert f"  Suits {attack['suits']}.\n" in part
+    assert "pixels a side" in listed["fcre"]["suits"]
+    assert "captions" in listed["clid"]["suits"]
+    assert "weights" in listed["gradient"]["suits"]
+
+
+@pytest.mark.parametrize("name", names())
+def test_an_attack_that_suits_any_model_refuses_none_and_the_others_refuse_the_smallest(name):
+    """4 x 4 pixels, no captions, no weights at hand."""
+    refused = get(name).unusable(Population((1, 4, 4)))
+    assert bool(refused) == (get(name).suits != "any diffusion model")
 
 
 def test_a_filtered_score_is_placed_among_filtered_scores(world, files, tmp_path):

@@ -6,12 +6,16 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from mia_viz import report
+from mia_viz.blind import blind_scores
 from mia_viz.figures.palette import HOLDOUT, MEMBER
 from mia_viz.plans import walk_plans
 from mia_viz.reference import Reference, build, with_features
+from mia_viz.report import verify
+from mia_viz.report.content import as_content
 from mia_viz.report.make import Asked, make
 
 COUNT = 30
@@ -57,6 +61,39 @@ def test_a_latent_model_is_reported_on(make_murmur, known, image, tmp_path):
     assert "caption told to the model" in files.html.read_text()
     assert content["target"]["space"] == "latent"
     assert "beside known pictures" not in files.html.read_text()
+
+
+def test_blind_score_and_twin_are_in_the_report_and_older_reports_are_not_held_to_them(
+    make_murmur, pictures, known, image, tmp_path
+):
+    target = make_murmur()
+    whole = with_features(known, pictures(COUNT, side=32, channels=3).numpy(), target)
+    made = make(Asked(target, image, caption="a cat", reference=whole, twin=(make_murmur(), known)))
+    content = as_content(made.case, made.statement, made.facts)
+    assert made.case.blind == tuple(blind_scores(target, torch.from_numpy(made.case.values[None]))[0])
+    assert content["checks"]["coverage"]["blind"] == 1
+    beside = content["checks"]["difficulty"]["beside_twin"]
+    assert beside["explained"] == pytest.approx(1)  # the very same model
+    assert beside["sentence"] in content["answer"]["sentences"]
+    files = report.write(made.case, made.statement, whole, made.facts, tmp_path / "out")
+    assert beside["sentence"] in files.html.read_text()
+    assert all(check.agrees for check in verify.scores_again(content, made))
+
+    older = json.loads(json.dumps(content))
+    older["program"]["source_sha256"] = "0" * 64
+    older["answer"]["sentences"].remove(older["checks"]["difficulty"].pop("beside_twin")["sentence"])
+    del older["checks"]["coverage"]["blind"]
+    assert all(check.agrees for check in verify.scores_again(older, made))
+    older["checks"]["difficulty"]["explained"] += 0.1
+    assert not all(check.agrees for check in verify.scores_again(older, made))
+
+
+def test_without_blind_scores_in_the_reference_a_report_is_as_it_was(make_murmur, known, image):
+    made = make(Asked(make_murmur(), image, caption="a cat", reference=known))
+    content = as_content(made.case, made.statement, made.facts)
+    assert made.case.blind is None
+    assert "blind" not in content["checks"]["coverage"]
+    assert "beside_twin" not in content["checks"]["difficulty"]
 
 
 def test_another_kind_of_caption_is_not_placed(make_murmur, known, image):
