@@ -20,10 +20,10 @@ WIDTH, LEFT, RIGHT = 480, 92, 14
 
 def learned_weights(edges: np.ndarray, weights: np.ndarray) -> str:
     """Weights (bands,) >= 0 as bars between the bands' edges (bands + 1,), shares of Nyquist."""
-    top, floor = 12, 178
+    top, floor = 46, 192
     x = _scale(0, float(edges[-1]), 44, WIDTH - RIGHT)
     y = _scale(0, max(float(weights.max()), 1e-9), floor, top)
-    parts = [_line(44, floor, WIDTH - RIGHT, floor)]
+    parts = [_line(44, floor, WIDTH - RIGHT, floor), _text(0, 16, "weight (0: this band does not count)", "start")]
     for low, high, weight in zip(edges[:-1], edges[1:], weights, strict=True):
         words = f"{low:.0%} to {high:.0%}: {weight:.2f}"
         parts.append(
@@ -31,14 +31,12 @@ def learned_weights(edges: np.ndarray, weights: np.ndarray) -> str:
             f'height="{floor - y(weight):.1f}" fill="{LEARNED}"><title>{words}</title></rect>'
         )
         if weight > 0.005:
-            parts.append(
-                _text((x(low) + x(high)) / 2, y(weight) - 4 if y(weight) > 24 else y(weight) + 14, f"{weight:.1f}")
-            )
+            parts.append(_text((x(low) + x(high)) / 2, y(weight) - 5, f"{weight:.1f}"))
     parts += [_text(x(share), floor + 18, f"{share:.0%}") for share in (0, 0.5, 1)]
     parts.append(_text((44 + WIDTH - RIGHT) / 2, floor + 38, "fineness of detail (share of Nyquist)"))
     strongest = int(np.argmax(weights))
     alt = f"Weights per band; the largest at {edges[strongest]:.0%} to {edges[strongest + 1]:.0%} of Nyquist."
-    return _svg(222, alt, parts)
+    return _svg(236, alt, parts)
 
 
 def forest(found: Mapping[str, Interval]) -> str:

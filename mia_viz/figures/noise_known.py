@@ -12,6 +12,8 @@ from mia_viz.figures.palette import GRID, HOLDOUT, MEMBER, QUERY, add_query, cal
 
 MARKS = {True: (MEMBER, "circle", "seen in training"), False: (HOLDOUT, "square", "never seen")}
 """Colour, shape and name of members and hold-outs."""
+DASHES = {True: "solid", False: "dash"}
+"""Lines of members and hold-outs, told apart in grey print as well."""
 
 
 def arrows(path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -52,8 +54,9 @@ def reference_plane(
             hovertemplate=f"level {levels[current]}<extra>{label}</extra>",
         )
     for member, path in examples.items():
-        colour, _, label = MARKS[member]
-        _add_path(figure, path, colour, f"path of one {label}", {"color": colour, "width": 2})
+        colour, symbol, label = MARKS[member]
+        line = {"color": colour, "width": 2.5, "dash": DASHES[member]}
+        _add_path(figure, path, colour, f"path of one {label}", line, f"{symbol}-open")
     if query is not None:
         ends = (0, len(levels) - 1)
         names = [str(t) if i in ends else "" for i, t in enumerate(levels)]
@@ -72,10 +75,13 @@ def reference_plane(
     return figure
 
 
-def _add_path(figure: go.Figure, path: np.ndarray, colour: str, name: str = "", line: dict | None = None) -> None:
-    """A path with arrows in the middle of its legs; the line only where one is given."""
+def _add_path(
+    figure: go.Figure, path: np.ndarray, colour: str, name: str = "", line: dict | None = None, symbol: str = ""
+) -> None:
+    """A path with arrows in the middle of its legs; the line and its corner marks only where a line is given."""
     if line is not None:
-        figure.add_scatter(x=path[:, 0], y=path[:, 1], mode="lines", name=name, line=line, hoverinfo="skip")
+        drawn = {"mode": "lines+markers", "line": line, "marker": {"symbol": symbol, "size": 10, "color": colour}}
+        figure.add_scatter(x=path[:, 0], y=path[:, 1], name=name, hoverinfo="skip", **drawn)
     middles, angles = arrows(path)
     figure.add_scatter(
         x=middles[:, 0],

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 
 from mia_viz.figures.palette import INK, calm, faded
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8a7f00")
+COLOURS = ("#009E73", "#7b5ea7", "#c2609a", "#8a7f00", "#8c564b", "#5f6b7a", "#4aa3a3")
+"""None of them those of members and hold-outs, which stand for nothing else."""
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
 
 

@@ -32,7 +32,11 @@ NFE_BATCH = 4
 def attacks(scale: Scale, work: Path) -> dict[str, Any]:
     """Cost of every attack that fits the model, at every batch size."""
     target = open_target(scale.target, "cpu")
-    plans = [chosen for chosen in map(plan, names()) if not unusable(chosen, target, [""])]
+    plans = [
+        chosen
+        for chosen in (plan(name, schedule=target.schedule) for name in names())
+        if not unusable(chosen, target, [""])
+    ]
     rows, left_out = [], []
     for batch in scale.batches:
         fits = [chosen for chosen in plans if chosen.evaluations * batch <= scale.questions]

@@ -127,7 +127,7 @@ def film(found: Grown, age: int, task: int) -> str:
         ages = enumerate(zip(columns[column], found.passes, strict=True))
         return f'<div class="cmp-ages">{"".join(_frame(case, n, task, i == age) for i, (case, n) in ages)}</div>'
 
-    return f"<h3>What it gave back at every age</h3>{compare_panels.row(tuple(columns), cell)}"
+    return f'<h2 class="mv-sub">What it gave back at every age</h2>{compare_panels.row(tuple(columns), cell)}'
 
 
 def _frame(case: Case, count: int, task: int, chosen: bool) -> str:

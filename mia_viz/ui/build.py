@@ -34,6 +34,7 @@ from mia_viz.ui import (
     through,
     verdict,
 )
+from mia_viz.ui.lab import static
 from mia_viz.ui.own import SEND
 from mia_viz.ui.parts import error_panel, status
 from mia_viz.ui.pick import Picked
@@ -59,7 +60,8 @@ def build_app(served: bool = False) -> gr.Blocks:
         language.build()
         if served:
             sign_out.build()
-        gr.HTML(HEAD)
+        # Gradio confines style sheets of the app to its own element; paper needs rules for the whole page.
+        gr.HTML(f"{HEAD}<style>{static('print.css')}</style>", js_on_load=static("print.js"))
         with gr.Row(elem_id="learn"):
             tour, _, link = lesson.build(), glossary.build(), links.build(start, first)
         # Not forgotten one by one, else a report could be about another picture than the page: see housekeeping.
@@ -108,7 +110,7 @@ def build_app(served: bool = False) -> gr.Blocks:
         through.wire(table, walk.choose.target, [walk.uploaded, *_of_choice(walk)], tabs, _chosen)
         quiz.wire(ten)
         own_model.wire(own, walk, _switched(walk), _turned)
-        links.wire(link, walk, tour, ten)
+        links.wire(link, walk, tour, ten, beside)
     return app
 
 

@@ -13,7 +13,8 @@ from mia_viz.own_models import is_own
 from mia_viz.subjects import families, subject
 from mia_viz.subjects import of_family as models_of
 from mia_viz.targets import bundled
-from mia_viz.ui import caption, scan, tasks
+from mia_viz.ui import caption, scan, seen, tasks
+from mia_viz.ui.lab import static
 from mia_viz.ui.own import Drawing, drawing_pad, file_corner
 from mia_viz.ui.parts import status
 from mia_viz.ui.pick import Picked, gallery_indices
@@ -32,6 +33,7 @@ class Choose:
     target: gr.Radio
     card: gr.HTML
     upload: gr.File
+    corner: gr.Accordion
     how: gr.Radio
     scan: scan.Scan
     chosen: gr.HTML
@@ -61,7 +63,9 @@ def card(target: str) -> str:
 
 
 def chosen_tile(picked: Picked) -> str:
-    """The picture in question, with what was done to it."""
+    """The picture in question, with what was done to it; an upload as it came beside what the model sees of it."""
+    if picked.given is not None:
+        return seen.pair(picked.given, picked.prepared, models_of(picked.family)[0].name)
     note = " ".join(picked.prepared.notes) or "Taken as it is, pixel for pixel."
     tile = images.tile(images.grey(picked.prepared.values), picked.name, "the picture in question", note)
     return f'<div class="mv-chosen">{tile}</div>'
@@ -129,16 +133,16 @@ def build(start: Case, picked: Picked) -> Choose:
             models = target_choices(picked.family)
             target = gr.Radio(models, value=start.target, label="Model under question", elem_id="target")
             card_view = gr.HTML(card(start.target), elem_id="card")
-            how, upload, viewer = file_corner()
+            corner, how, upload, viewer = file_corner()
     asking = (chosen, field, guess, analyse, cancel, status_view, hero_view)
-    return Choose(family, about_view, gallery, drawing, target, card_view, upload, how, viewer, *asking)
+    return Choose(family, about_view, gallery, drawing, target, card_view, upload, corner, how, viewer, *asking)
 
 
 def _known_pictures(family: str) -> tuple[gr.Radio, gr.HTML, gr.Gallery]:
     """The switch between families and the pictures on show."""
-    gr.HTML("<h3>Try another picture</h3>")
+    gr.HTML('<h2 class="mv-sub">Try another picture</h2>')
     switch = gr.Radio(families(), value=family, label="Kind of picture", elem_id="family", container=False)
-    about_view = gr.HTML(about(family), elem_id="about")
+    about_view = gr.HTML(about(family), js_on_load=static("gallery.js"), elem_id="about")
     gallery = gr.Gallery(
         gallery_value(family),
         label="Known pictures",
@@ -153,12 +157,12 @@ def _known_pictures(family: str) -> tuple[gr.Radio, gr.HTML, gr.Gallery]:
     return switch, about_view, gallery
 
 
-def gallery_value(family: str) -> list[str]:
-    """Paths of the pictures on show; a visitor's own model has none."""
+def gallery_value(family: str) -> list[tuple[str, str]]:
+    """Paths of the pictures on show with their names; a visitor's own model has none."""
     if is_own(family):
         return []
     known = bundled.population(family)
-    return [str(known.path(i)) for i in gallery_indices(family)]
+    return [(str(known.path(i)), f"{known.one} {i:04d}") for i in gallery_indices(family)]
 
 
 def target_choices(family: str) -> list[tuple[str, str]]:

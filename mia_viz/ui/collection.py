@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mia_viz.pictures.picture import PictureError
+from mia_viz.pictures.limits import FEWEST_IN_SET as FEWEST
+from mia_viz.pictures.limits import MOST_IN_SET as MOST
+from mia_viz.pictures.picture import PictureError, View
 from mia_viz.pictures.prepare import Prepared, prepare
-from mia_viz.pictures.volume import Volume
 from mia_viz.subjects import subject
-from mia_viz.ui.pick import read_upload
+from mia_viz.ui.pick import read_view
 
-FEWEST, MOST = 5, 5_000
 SHOWN = 200
 """Rows of the table on the page; the CSV has all of them."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -63,8 +63,13 @@ class Collection:
         return " ".join(parts)
 
 
-def take(files: Sequence[str], how: str, target: str, held: Collection) -> Iterator[tuple[int, Collection]]:
-    """Read files one after the other into a collection; yields how many are done, with what is held now."""
+def take(
+    files: Sequence[str], how: str, target: str, held: Collection, view: View | None = None
+) -> Iterator[tuple[int, Collection]]:
+    """Read files one after the other into a collection; yields how many are done, with what is held now.
+
+    view: what of every file, which are scans then; the middle slice of scans where None.
+    """
     shape = subject(target).picture_shape
     pictures = dict(held.pictures)
     for done, file in enumerate(files, start=1):
@@ -72,16 +77,20 @@ def take(files: Sequence[str], how: str, target: str, held: Collection) -> Itera
             os.unlink(file)
             held = replace(held, left=held.left + 1)
         else:
-            held = _with_file(file, how, shape, pictures, held)
+            held = _with_file(file, how, shape, pictures, held, view)
         yield done, replace(held, pictures=pictures)
 
 
 def _with_file(
-    file: str, how: str, shape: tuple[int, ...], pictures: dict[str, tuple[str, Prepared]], held: Collection
+    file: str,
+    how: str,
+    shape: tuple[int, ...],
+    pictures: dict[str, tuple[str, Prepared]],
+    held: Collection,
+    view: View | None,
 ) -> Collection:
     try:
-        picture = read_upload(file)
-        picture = picture.picture() if isinstance(picture, Volume) else picture
+        picture = read_view(file, view)
         prepared = prepare(picture, shape[1:], shape[0], how)
     except PictureError as error:
         return replace(held, refused=held.refused + 1, why=held.why or str(error))

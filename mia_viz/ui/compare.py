@@ -89,7 +89,7 @@ def build() -> Compare:
             heads = panel("compare-heads")
             reveal = gr.Button(REVEAL, elem_id="compare-reveal")
             views = _views()
-        with gr.Tab("As training goes on", id="ages"):
+        with gr.Tab("As training goes on", id="ages", elem_id="tab-ages"):
             growing = ages.build()
     return Compare(table, kept, revealed, buttons, pickers, reveal, asking, heads, *views, growing)
 

@@ -66,3 +66,11 @@ def _opening(family: str) -> Case | None:
 def place(case: Case) -> int | None:
     """The index of the bundled picture a case is about; None for any other picture."""
     return None if case.truth is None or not case.name[-4:].isdigit() else int(case.name[-4:])
+
+
+def carried(case: Case) -> bool:
+    """Whether a link to what is known about a case opens with it: it is stored, or nobody has asked yet."""
+    index = place(case)
+    found = None if index is None else stored(case.target, index)
+    same = found is not None and (found.sha256, found.caption) == (case.sha256, case.caption)
+    return same or not case.findings

@@ -11,11 +11,13 @@ from html import escape
 import numpy as np
 
 from mia_viz import engine
+from mia_viz.case import Case
 from mia_viz.figures import images
 from mia_viz.figures.compare import score_strip
 from mia_viz.figures.compare_svg import limits
 from mia_viz.figures.palette import HOLDOUT, MEMBER
 from mia_viz.targets import bundled
+from mia_viz.ui.compare_cases import carried, place
 from mia_viz.ui.compare_table import Column
 from mia_viz.ui.restore import DIFFERENCE_LIMIT, likeness
 from mia_viz.ui.tasks import TASKS, shown
@@ -52,7 +54,13 @@ def row(columns: Sequence[Column], cell: Callable[[Column], str], kind: str = ""
 
 def heads(columns: Sequence[Column]) -> str:
     """The pictures and what the evidence about each comes to, in one sentence."""
-    return row(columns, _head, "cmp-heads")
+    return row(columns, lambda column: f"<div {_linked(column.case)}>{_head(column)}</div>", "cmp-heads")
+
+
+def _linked(case: Case) -> str:
+    """Attributes for a link to a column: "brain-a:112", empty for a picture of one's own; whether it brings answers."""
+    side = "" if place(case) is None else f"{case.target}:{place(case)}"
+    return f'data-side="{escape(side)}" data-carried="{str(carried(case)).lower()}"'
 
 
 def _head(column: Column) -> str:
@@ -66,7 +74,7 @@ def _head(column: Column) -> str:
         )
     often = "" if found.verdict is None or found.zone == "not covered" else f"<p>{escape(found.verdict.frequency)}</p>"
     colour = COLOURS.get(found.zone, GREY)
-    words = f'<div class="mv-answer" style="--c:{colour}"><h3>{escape(found.answer)}</h3>{often}</div>'
+    words = f'<div class="mv-answer" style="--c:{colour}"><h2 class="mv-sub">{escape(found.answer)}</h2>{often}</div>'
     return f'<div class="cmp-head">{picture}<div>{words}</div></div>'
 
 

@@ -120,7 +120,9 @@ def checks(found: Statement) -> str:
         rows.append(("Does the reference cover it?", found.coverage.sentence))
     held = found.zone != "not covered"
     if held and found.beyond is not None:
-        rows.append(("Is it just an easy picture?", f"{found.beyond.sentence} {found.beyond.verdict.frequency}"))
+        beside = "" if found.beyond.beside is None else f" {found.beyond.beside.sentence}"
+        easy = f"{found.beyond.sentence} {found.beyond.verdict.frequency}{beside}"
+        rows.append(("Is it just an easy picture?", easy))
     if held and found.twin is not None:
         rows.append(("What does the twin say?", found.twin.sentence))
     if found.matches is not None:

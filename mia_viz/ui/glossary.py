@@ -1,4 +1,4 @@
-"""The glossary: one data file, shown as a list and, in the browser, behind the words of the page."""
+"""The glossary: one data file, shown as a list and behind the words and beside the menus of the page."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ TERMS = Path(__file__).parent / "glossary.json"
 
 
 def build() -> gr.HTML:
-    """Lay out the button; list and popover are made in the browser (static/glossary.js)."""
+    """Lay out the button; list and popover are made in the browser (static/glossary*.js)."""
     return gr.HTML(
         TERMS.read_text(encoding="utf-8"),
         html_template=static("glossary.html"),
         css_template=static("glossary.css"),
-        js_on_load=static("glossary.js"),
+        js_on_load="\n".join(static(name) for name in ("glossary_words.js", "glossary.js")),
         apply_default_css=False,
         elem_id="glossary",
     )

@@ -28,9 +28,11 @@ from mia_viz.ui.lab_data import RINGS, known_spectra, payload
 from mia_viz.ui.parts import data_table
 
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("lab_core.js", "lab_draw.js", "lab.js")
+SCRIPTS = ("lab_core.js", "lab_draw.js", "lab_plots.js", "lab_shown.js", "lab.js")
 SHOWN = 4
 """Pictures shown of each kind of mistake."""
+TILES = "grid-template-columns: repeat(auto-fill, minmax(min(30%, 118px), 1fr))"
+"""As wide in a row of few pictures as in one of many."""
 SIDE_BY_SIDE = "grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr))"
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -150,7 +152,11 @@ def misjudged(target: str, known: Spectra, without: Mistakes, with_band: Mistake
                     shown = images.grey(2 * np.moveaxis(pixels, 2, 0) - 1)
                     name = f"{pictures.one} {Path(known.names[index]).stem}"
                     tiles.append(images.tile(shown, kind, f"{name}, {kind}", name))
-        row = images.strip(tiles) if tiles else "<p>None of the pictures kept aside.</p>"
+        row = (
+            f'<div class="mv-strip" style="{TILES}">{"".join(tiles)}</div>'
+            if tiles
+            else "<p>None of the pictures kept aside.</p>"
+        )
         rows.append(f"<h4>{title}</h4>{row}")
     about = "The most detailed training pictures that are missed, and the simplest others that are accused."
     return f"<p>{about}</p>{''.join(rows)}"

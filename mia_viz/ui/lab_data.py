@@ -25,11 +25,16 @@ from mia_viz.verdict import ORDINARY, SENTENCES, STANDS_OUT, judge
 RINGS = 32
 MOST_SENTENCES = 2000
 """Hold-outs up to which a sentence for every possible rank is sent along."""
+LEAST_STRETCH = 1.005
+"""As in `mia_viz.pictures.resampling`: less is rounding of sizes to whole pixels."""
 SPECTRUM_LIMITS = (-6.0, 2.0)
 ERROR_LIMIT = 0.3
 WORDS = {
-    "axis": "fineness of detail (100 %: the finest stripes the picture can hold)",
+    "axis": "fineness (100 %: the finest level stripes; beyond: slanting ones)",
     "axisShort": "fineness of detail \N{RIGHTWARDS ARROW}",
+    "errorAxis": "squared error per step of fineness",
+    "powerAxis": "power per step of fineness",
+    "makes": "What {method} makes of it",
     "open": "the finest",
     "live": "AUC {auc}, on pictures kept aside {test}.",
     "band": "Counts: detail from {lo} to {hi}.",
@@ -45,12 +50,20 @@ WORDS = {
     "interval": "95 % interval {low} to {high}",
     "none": "no such pictures",
     "kept": "on pictures kept aside the same line finds {found} and wrongly accuses {accused}",
+    "guessing": "With this band the method cannot tell training pictures from others, so its answer about this picture "
+    "means nothing.",
+    "wrongWay": "With this band the method points the wrong way: training pictures score lower than others, so its "
+    "answer about this picture means nothing.",
+    "because": "AUC {auc}, 95 % interval {low} to {high}; 0.5 is guessing.",
     "unasked": "This method has not been asked about this picture.",
     "rank": "{k} of the {n} never-trained pictures we tried scored this high.",
     "mistakes": "Misses {missed} of {members} training pictures, wrongly accuses {accused} of {holdouts} others.",
     "simple": "simple pictures",
     "detailed": "detailed pictures",
-    "limit": "blue -{limit}, white 0, orange +{limit}",
+    "emptied": "This picture was enlarged {times} times and has hardly any true detail finer than {end}, so the band "
+    "chosen is nearly empty: what it shows comes from the enlarging.",
+    "partly": "This picture was enlarged {times} times and has hardly any true detail finer than {end}, so the band "
+    "chosen is nearly empty above that.",
     "curveAlt": "Error per fineness of training pictures, never-seen pictures and this picture; detail from {lo} to "
     "{hi} counts.",
     "scoresAlt": "Scores of training pictures and never-seen pictures under this band, AUC {auc}; the diamond is this "
@@ -77,7 +90,7 @@ def payload(case: Case, key: str = "") -> str:
         "picture": _picture(case.values),
         "guess": None if case.rebuilt is None else _picture(case.rebuilt.rebuilt),
         "residual": None if maps is None else _picture(maps[0]),
-        "residualLimit": None if maps is None else round_up(3 * float(np.sqrt((maps[0] ** 2).mean()))),
+        "residualLimit": None if maps is None else residual_limit(maps[0], found),
         "query": None if query is None else _floats(query),
         "grid": size,
         "bands": RINGS,
@@ -86,6 +99,7 @@ def payload(case: Case, key: str = "") -> str:
         "highest": HIGHEST,
         "known": None if found is None else _known(found, case, chosen),
         "presets": presets(min(size)),
+        "stretch": stretch(case, size),
         "note": note(case, chosen, size, None if maps is None else len(maps)),
         "words": WORDS,
         "look": _look(),
@@ -137,6 +151,24 @@ def note(case: Case, key: str, size: tuple[int, int], pairs: int | None) -> str:
     if key.startswith("pia"):
         parts.append("PIA publishes a fourth power of this error; here its square is judged, as for every method.")
     return " ".join(parts)
+
+
+def stretch(case: Case, size: tuple[int, int]) -> float:
+    """How many times the picture was enlarged, where that leaves bands of the error's grid empty; else 1.
+
+    size: (H, W) of that grid. On a compressed picture fineness is another thing than on pixels.
+    """
+    return case.stretch if case.stretch > LEAST_STRETCH and size == case.values.shape[-2:] else 1.0
+
+
+def residual_limit(residual: np.ndarray, known: Spectra | None) -> float:
+    """The end of the judged error's colour scale, three times its root mean square; residual: (C, H, W).
+
+    Where there are known pictures it is that of their median, so that one method has one scale for every picture.
+    """
+    cells = residual.size
+    squared = (residual**2).sum() if known is None else np.median(known.energy[~known.test].sum(axis=1))
+    return round_up(3 * math.sqrt(float(squared) / cells))
 
 
 def round_up(value: float) -> float:

@@ -15,15 +15,18 @@ import numpy as np
 
 from mia_viz.case import Case
 from mia_viz.figures import images
+from mia_viz.laboratory.reading import Spectra, mistakes, read
+from mia_viz.laboratory.sieve import EVERYTHING, Sieve
 from mia_viz.targets import bundled
 from mia_viz.ui.lab import static
+from mia_viz.ui.lab_data import known_spectra, presets
 from mia_viz.ui.lesson_rates import measured
 from mia_viz.ui.pick import opening_case
 
 FAMILY = "brain"
 """The pictures the lesson's texts speak of."""
 TEXTS = Path(__file__).parent / "lesson.json"
-SCRIPTS = ("tabs.js", "lesson_page.js", "lesson_rates.js", "lesson.js")
+SCRIPTS = ("tabs.js", "lesson_page.js", "lesson_echo.js", "lesson_rates.js", "lesson.js")
 TIMESTEPS = 1000
 BETAS = (1e-4, 0.02)
 """The linear schedule of the bundled brain models (assets/targets/*/scheduler): Ho et al. 2020."""
@@ -38,7 +41,7 @@ def texts() -> dict:
 
 
 def facts(case: Case) -> dict[str, str]:
-    """The figures in the pages' texts, taken from the example itself."""
+    """The figures in the pages' texts, taken from the example itself and from its model's reference."""
     model = bundled.manifest(case.target)
     return {
         "trained": str(len(model["members"])),
@@ -46,7 +49,24 @@ def facts(case: Case) -> dict[str, str]:
         "last": str(TIMESTEPS - 1),
         "levels": ", ".join(str(level) for level in case.noises.levels),
         "restorations": str(len(case.restoration.labels)),
+        **_missed(known_spectra(case, "noise_aggregation")),
+        **_aucs(known_spectra(case, "pia")),
     }
+
+
+def _missed(known: Spectra) -> dict[str, str]:
+    """Test members missed when all detail counts, in the more detailed and the simpler half of the test pictures."""
+    detailed = known.detail >= np.median(known.detail[known.test])
+    members, missed = known.group(True, True), mistakes(known, read(known, EVERYTHING)).missed
+    counts = {"detailed": members & detailed, "simple": members & ~detailed}
+    counts |= {f"missed_{name}": missed & half for name, half in counts.items()}
+    return {name: str(int(of.sum())) for name, of in counts.items()}
+
+
+def _aucs(known: Spectra) -> dict[str, str]:
+    """AUC on the test pictures under the laboratory's ready-made bands."""
+    bands = {preset: Sieve(lo, hi, "ideal", rest) for preset, _, lo, hi, rest, _ in presets(known.height)}
+    return {f"pia_{preset}": f"{read(known, band).test.value:.2f}" for preset, band in bands.items()}
 
 
 def noised(values: np.ndarray, level: int) -> np.ndarray:

@@ -74,14 +74,23 @@ def choices(target: str, caption: str = "") -> list[tuple[str, str]]:
     from mia_viz.attacks import get, names
 
     usable = [get(name) for name in names() if not _refusal(get(name), target, caption)]
-    return [(f"{a.title} ({_questions(a.evaluations(a.Params()))})", a.name) for a in usable]
+    return [(f"{a.title} ({_questions(_cost(a, target))})", a.name) for a in usable]
 
 
 def _refusal(attack, target: str, caption: str) -> str:
     """Why a method says nothing about a picture with this caption on a target; empty where it does."""
+    from mia_viz.analysis import defaults
     from mia_viz.attacks.attack import refusal
 
-    return refusal(attack, engine.opened(target), (caption.strip(),))
+    model = engine.opened(target)
+    return refusal(attack, model, (caption.strip(),), defaults(attack, model.schedule))
+
+
+def _cost(attack, target: str) -> int:
+    """Questions a method asks about a picture on a target."""
+    from mia_viz.analysis import defaults
+
+    return attack.evaluations(defaults(attack, engine.opened(target).schedule))
 
 
 def _questions(count: int) -> str:
@@ -93,7 +102,7 @@ def chosen_first(target: str, caption: str = "") -> list[str]:
     from mia_viz.attacks import get
 
     known = [get(name) for _, name in choices(target, caption)]
-    return [a.name for a in known if a.evaluations(a.Params()) < SLOW]
+    return [a.name for a in known if _cost(a, target) < SLOW]
 
 
 def needs(target: str, caption: str = "") -> str:
@@ -105,7 +114,7 @@ def needs(target: str, caption: str = "") -> str:
         attack = get(name)
         reason = _refusal(attack, target, caption)
         assumes = f"{ACCESS.get(attack.access, attack.access)}: {attack.assumes}"
-        cost, paper = str(attack.evaluations(attack.Params())), Link(attack.paper, attack.url)
+        cost, paper = str(_cost(attack, target)), Link(attack.paper, attack.url)
         rows.append((attack.title, attack.idea, cost, reason or assumes, paper))
     heads = ("method", "idea", "questions", "what it needs", "paper")
     return (

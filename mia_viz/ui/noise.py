@@ -73,7 +73,6 @@ def now(case: Case, index: int, view: str = PICTURES) -> str:
     if part is None:
         return WAITING
     size = f"distance {part.distances[index]:.3f}"
-    note = f"{size}; scale as below"
     level = f"level {part.levels[index]}"
     centre, far, answer = "Centre of all answers", "How far apart", part.predicted[index]
     if latent(case) and view == PICTURES:
@@ -81,26 +80,39 @@ def now(case: Case, index: int, view: str = PICTURES) -> str:
         tiles = [
             images.tile(images.grey(pictures[index]), f"Picture implied at {level}", "the answer as a picture"),
             images.tile(images.grey(pictures.mean(axis=0)), "Mean of all answers", "the mean picture of all answers"),
-            images.tile(apart(pictures, index), far, f"distance map, {size}", note),
+            images.tile(apart(pictures, index), far, f"distance map, {size}", size),
         ]
     elif latent(case):
         tiles = [
             images.tile(images.channels(answer, NOISE_LIMIT), f"Answer at {level}", "noise per channel"),
             images.tile(images.channels(part.predicted.mean(axis=0), NOISE_LIMIT), centre, "mean noise per channel"),
-            images.tile(images.channels(part.offsets[index], DISTANCE_LIMIT), far, f"offsets, {size}", note),
+            images.tile(images.channels(part.offsets[index], DISTANCE_LIMIT), far, f"offsets, {size}", size),
         ]
     else:
         offsets = np.abs(part.offsets[index]).mean(axis=0)
         tiles = [
             images.tile(images.signed(answer, NOISE_LIMIT), f"Answer at {level}", "predicted noise"),
             images.tile(images.signed(part.predicted.mean(axis=0), NOISE_LIMIT), centre, "mean predicted noise"),
-            images.tile(images.unsigned(offsets, 0, DISTANCE_LIMIT), far, f"distance map, {size}", note),
+            images.tile(images.unsigned(offsets, 0, DISTANCE_LIMIT), far, f"distance map, {size}", size),
         ]
-    return images.strip(tiles) + (_noise_scale() if not latent(case) or view == LATENT else "")
+    noise_scale = "" if latent(case) and view == PICTURES else _noise_scale()
+    return images.strip(tiles) + noise_scale + _distance_scale(case, view, "third picture: ", "")
 
 
 def _noise_scale() -> str:
-    return images.scale_bar(images.DIVERGING, f"-{NOISE_LIMIT:g}", "noise, in standard deviations", f"+{NOISE_LIMIT:g}")
+    words = "first and second picture: noise, in standard deviations"
+    return images.scale_bar(images.DIVERGING, f"-{NOISE_LIMIT:g}", words, f"+{NOISE_LIMIT:g}")
+
+
+def _distance_scale(case: Case, view: str, before: str, after: str) -> str:
+    """The scale of maps of distances; before and after: what is said around what they show."""
+    words, colours = "distance from the centre, every detail alike", images.SEQUENTIAL
+    low, high = "0", f"{DISTANCE_LIMIT:g}"
+    if latent(case) and view == PICTURES:
+        words, high = "distance from the mean picture, of a range of 2", f"{PICTURE_LIMIT:g}"
+    elif latent(case):
+        words, low, high, colours = "distance from the centre, per channel", f"-{high}", f"+{high}", images.DIVERGING
+    return images.scale_bar(colours, low, f"{before}{words}{after}", high)
 
 
 def maps(case: Case, index: int, view: str = PICTURES) -> str:
@@ -108,13 +120,10 @@ def maps(case: Case, index: int, view: str = PICTURES) -> str:
     part = case.noises
     if part is None:
         return ""
-    words, low, high, colours = "distance from the centre", "0", f"{DISTANCE_LIMIT:g}", images.SEQUENTIAL
     shown = [images.unsigned(np.abs(offset).mean(axis=0), 0, DISTANCE_LIMIT) for offset in part.offsets]
     if latent(case) and view == PICTURES:
-        words, high = "distance from the mean picture, of a range of 2", f"{PICTURE_LIMIT:g}"
         shown = [apart(part.pictures, i) for i in range(len(part.levels))]
     elif latent(case):
-        words, low, high, colours = f"{words}, per channel", f"-{high}", f"+{high}", images.DIVERGING
         shown = [images.channels(offset, DISTANCE_LIMIT) for offset in part.offsets]
     tiles = [
         images.tile(
@@ -125,8 +134,8 @@ def maps(case: Case, index: int, view: str = PICTURES) -> str:
         )
         for i, level in enumerate(part.levels)
     ]
-    scale = images.scale_bar(colours, low, f"{words}, one scale for all maps", high)
-    return "<h3>Where the answers differ</h3>" + images.strip(tiles) + scale
+    scale = _distance_scale(case, view, "", ", one scale for all maps")
+    return '<h2 class="mv-sub">Where the answers differ</h2>' + images.strip(tiles) + scale
 
 
 def rebuilt(case: Case, view: str = PICTURES) -> str:
@@ -193,10 +202,10 @@ def build(start: Case) -> Noise:
     first, second = figures(start, 0)
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
-            gr.HTML("<h3>Answers in a plane</h3>")
+            gr.HTML('<h2 class="mv-sub">Answers in a plane</h2>')
             cloud = gr.Plot(first, show_label=False, elem_id="cloud")
         with gr.Column(min_width=300):
-            gr.HTML("<h3>Distance from their centre</h3>")
+            gr.HTML('<h2 class="mv-sub">Distance from their centre</h2>')
             curve = gr.Plot(second, show_label=False, elem_id="distance-curve")
     maps_view = gr.HTML(maps(start, 0), elem_id="noise-maps")
     beside = noise_matrix.build(start)

@@ -32,7 +32,7 @@ CSS = """
 .nm [aria-current] { background: rgba(128, 136, 144, .38); }
 .nm thead th[aria-current] { font-weight: 700; }
 @media (max-width: 640px) {
-  .nm td, .nm th { font-size: .7rem; }
+  .nm td, .nm th { font-size: .78rem; }
   .nm th:first-child { width: 24%; }
 }
 .nm-pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 8px 24px; }

@@ -70,9 +70,9 @@ def drawing_pad(visible: bool) -> Drawing:
     return Drawing(area, pad, use, status_view)
 
 
-def file_corner() -> tuple[gr.Radio, gr.File, scan.Scan]:
+def file_corner() -> tuple[gr.Accordion, gr.Radio, gr.File, scan.Scan]:
     """The corner for uploads, closed at first."""
-    with gr.Accordion("Use a picture of your own", open=False, elem_id="own"):
+    with gr.Accordion("Use a picture of your own", open=False, elem_id="own") as corner:
         how = gr.Radio(
             [("exact: as it is", "exact"), ("crop: its middle, resized", "crop"), ("fit: all of it, resized", "fit")],
             value="exact",
@@ -86,4 +86,4 @@ def file_corner() -> tuple[gr.Radio, gr.File, scan.Scan]:
             elem_id="upload",
         )
         viewer = scan.build()
-    return how, upload, viewer
+    return corner, how, upload, viewer

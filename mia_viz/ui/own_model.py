@@ -17,7 +17,7 @@ from mia_viz.own_reference import Looked, never_seen
 from mia_viz.pictures.volume import Volume
 from mia_viz.ui import own_model_reference as known
 from mia_viz.ui import own_model_words as words
-from mia_viz.ui import pick, worker
+from mia_viz.ui import pick, scan, worker
 from mia_viz.ui.asking import MODEL, buttons, stopped
 from mia_viz.ui.parts import failure, progress_bar, status
 
@@ -243,8 +243,11 @@ def _wire_asking(
     part = page.asking
 
     def go(name: str, file: str | None, how: str, screen: Screen) -> dict:
-        """Turn the walk to this visit's model, with the picture given or a made-up one."""
-        emptied = {part.upload: None}
+        """Turn the walk to this visit's model, with the picture given or a made-up one.
+
+        Of a scan the walk's first step opens the viewer, so that another slice and window can be chosen there.
+        """
+        emptied, volume = {part.upload: None}, None
         try:
             if not name:
                 raise ValueError(NONE_OPEN)
@@ -252,7 +255,8 @@ def _wire_asking(
                 (case, picked), picture = pick.opening_case(name), None
             else:
                 picture = pick.read_upload(file)
-                picture = picture.picture() if isinstance(picture, Volume) else picture
+                if isinstance(picture, Volume):
+                    volume, picture = picture, picture.picture()
                 picked = pick.pick_upload(picture, how, name)
                 case = pick.blank_case(picked, name)
         except Exception as error:  # the last boundary before a visitor
@@ -261,10 +265,14 @@ def _wire_asking(
             screen.turn_to(name)
         family, tabs = known.family_switch(name, value=name), gr.Tabs(selected=1)
         moved = {walk.choose.family: family, walk.steps.tabs: tabs, walk.uploaded: picture, part.status: status()}
+        moved |= zip(walk.choose.scan.outputs, scan.values(volume, how, name), strict=True)
+        if volume is not None:
+            moved |= {walk.choose.corner: gr.Accordion(open=True), walk.choose.how: how}
         return {**emptied, **moved, **dict(zip(switched, turned(case, picked), strict=True))}
 
     given = [page.held, part.upload, part.how, walk.screen]
     results = [part.upload, part.status, walk.choose.family, walk.steps.tabs, walk.uploaded, *switched]
+    results += [walk.choose.corner, walk.choose.how, *walk.choose.scan.outputs]
     top = {"js": "(...given) => { window.scrollTo({top: 0}); return given; }", **QUIET}
     part.upload.upload(go, given, results, **QUIET)
     part.go.click(lambda name, how, screen: go(name, None, how, screen), [given[0], *given[2:]], results, **top)

@@ -119,6 +119,8 @@ def looked(found: Looked) -> str:
     counts = f"<p>{found.members:,} pictures it was trained on and {found.holdouts:,} that it never saw.</p>"
     if found.check is None:
         counts = f"<p>{found.holdouts:,} pictures that the model never saw.</p>"
+    counts += "".join(f"<p>{escape(remark)}</p>" for remark in found.remarks)
+    if found.check is None:
         return f'{counts}<div class="mv-answer" style="--c:{GREY}"><p>{ONLY_HOLDOUTS}</p></div>'
     check = found.check
     colour = MEMBER if check.usable else HOLDOUT

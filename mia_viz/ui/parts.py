@@ -39,11 +39,16 @@ def error_panel(error: ValueError) -> str:
 
 
 def failure(error: Exception) -> str:
-    """What a visitor reads when a job fails: our own sentence where there is one; the rest goes to the log."""
+    """What a visitor reads when a job fails."""
+    return error_panel(ValueError(sentence(error)))
+
+
+def sentence(error: Exception) -> str:
+    """Why a job failed: our own sentence where there is one; the rest goes to the log."""
     if isinstance(error, ValueError):
-        return error_panel(error)
+        return str(error)
     log.failure("a job failed", error)
-    return error_panel(ValueError("The model failed on this picture; try another picture or model."))
+    return "The model failed on this picture; try another picture or model."
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def data_table(heads: tuple[str, ...], rows: list[tuple[str | Link, ...]], wide:
         f"<tr>{''.join(f'<td{m}>{_cell(cell)}</td>' for m, cell in zip(marks, row, strict=True))}</tr>" for row in rows
     )
     return (
-        '<div class="mv-scroll" tabindex="0" role="region" aria-label="table"><table class="mv-table">'
+        '<div class="mv-scroll" tabindex="0" role="group" aria-label="table"><table class="mv-table">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

@@ -12,11 +12,12 @@ from mia_viz.case import Case, load_case
 from mia_viz.own_models import SHELF, is_own
 from mia_viz.pictures.drawing import draw_digit
 from mia_viz.pictures.files import load_picture, open_volume
-from mia_viz.pictures.picture import Picture
+from mia_viz.pictures.picture import Picture, PictureError, View
 from mia_viz.pictures.prepare import Prepared, prepare
 from mia_viz.pictures.volume import Volume
 from mia_viz.subjects import subject
 from mia_viz.targets import bundled
+from mia_viz.ui.seen import Given, given
 
 PER_GROUP = 6
 GALLERY_ORDER_SEED = 5
@@ -28,7 +29,7 @@ class Picked:
     """The picture a visitor has chosen, prepared for a family of targets ("brain", "digits").
 
     group: A, B or C for bundled pictures, DRAWN for one that was drawn here, None where membership is not known.
-    caption: the picture's own, None where it has none.
+    caption: the picture's own, None where it has none. given: an upload as it came, None for all others.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Picked:
     prepared: Prepared
     group: str | None
     caption: str | None = None
+    given: Given | None = None
 
 
 @lru_cache(maxsize=8)
@@ -68,6 +70,19 @@ def read_upload(file: str) -> Picture | Volume:
             os.unlink(file)
 
 
+def read_view(file: str, view: View | None = None) -> Picture:
+    """An uploaded picture, or one slice of a scan, the middle one where no view is given; its file is removed at once.
+
+    Raises PictureError, also for a view of what is no scan.
+    """
+    found = read_upload(file)
+    if isinstance(found, Volume):
+        return found.picture(view)
+    if view is not None and view.asks:
+        raise PictureError("Slices and windows can be chosen of DICOM, NIfTI and numpy files only.")
+    return found
+
+
 def pick_upload(picture: Picture, how: str, target: str, group: str | None = None) -> Picked:
     """A decoded picture prepared for a target. Raises PictureError."""
     known = subject(target)
@@ -75,7 +90,7 @@ def pick_upload(picture: Picture, how: str, target: str, group: str | None = Non
     prepared = prepare(picture, tuple(size), channels, how)
     if picture.view is not None:  # which slice and window it is belongs to what is asked about
         prepared = replace(prepared, notes=(*picture.notes, *prepared.notes))
-    return Picked(picture.name, known.family, prepared, group)
+    return Picked(picture.name, known.family, prepared, group, given=given(picture))
 
 
 def pick_drawing(uri: str | None, target: str) -> Picked:
@@ -83,7 +98,7 @@ def pick_drawing(uri: str | None, target: str) -> Picked:
     picture = draw_digit(uri)
     picked = pick_upload(picture, "exact", target, DRAWN)
     notes = (*picture.notes, *picked.prepared.notes)
-    return Picked(picked.name, picked.family, Prepared(picked.prepared.values, notes, picked.prepared.sha256), DRAWN)
+    return replace(picked, prepared=replace(picked.prepared, notes=notes), given=None)
 
 
 def truth(group: str | None, target: str) -> str | None:
@@ -129,4 +144,5 @@ def blank_case(picked: Picked, target: str) -> Case:
         truth(picked.group, target),
         live=False,
         caption=(picked.caption or "") if subject(target).takes else None,
+        stretch=prepared.stretch,
     )

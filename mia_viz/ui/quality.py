@@ -19,12 +19,13 @@ from mia_viz.ui.parts import data_table
 
 CURVES = 7
 HEADS = (
-    "method and settings",
+    "method",
     "AUC [95 %]",
     "found at 1 % false alarms",
     "found with a threshold fixed before for 5 %",
     "false alarms it then raised",
     "questions",
+    "name in commands",
 )
 
 
@@ -76,8 +77,9 @@ def measured(target: str) -> tuple[go.Figure, str]:
         for split in ("test", "calibration"):
             splits[split] = evaluation.Scores(*(known.scores(key, member, split) for member in (True, False)))
         found.append((key, splits["test"], evaluation.measure(splits["test"], splits["calibration"])))
+    titles = called(known, target)
     rows = [
-        (key, str(m.auc), _share(m.tpr_1), _share(m.tpr_at_5), _share(m.fpr_at_5), f"{known.columns[key].nfe:g}")
+        (titles[key], str(m.auc), *map(_share, (m.tpr_1, m.tpr_at_5, m.fpr_at_5)), f"{known.columns[key].nfe:g}", key)
         for key, _, m in found
     ]
     first = found[0][2]
@@ -88,8 +90,22 @@ def measured(target: str) -> tuple[go.Figure, str]:
     )
     shown = _shown(found)
     smallest = 1 / len(shown[0][1].holdouts)
-    curves = [_curve(evaluation, key, scores, smallest) for key, scores, _ in shown]
+    curves = [_curve(evaluation, titles[key], scores, smallest) for key, scores, _ in shown]
     return log_roc(curves, smallest), words + data_table(HEADS, rows)
+
+
+def called(known: Reference, target: str) -> dict[str, str]:
+    """What every stored method is called for people, by its key."""
+    from mia_viz.frequency import FREMIA
+    from mia_viz.plans import plans_of
+
+    walk, titles = {plan.key for plan in engine.plans(target)}, {}
+    for plan in plans_of(known):
+        title = plan.attack.title
+        if plan.params != plan.attack.Params():
+            title = f"{title}, as in the walk" if plan.key in walk else f"{title}, with other settings"
+        titles[plan.key] = f"{title}, with FreMIA's filter" if plan.filter == FREMIA else title
+    return {key: titles.get(key, key) for key in known.columns}
 
 
 @lru_cache(maxsize=16)

@@ -49,7 +49,8 @@ def build() -> Report:
     """Lay out the button, its links and the appendix."""
     gr.HTML(
         "<h3>The report</h3><p>One document with everything above: a page to read, a PDF to file, and a JSON that "
-        "another expert can check. It is handed to you and not kept here.</p>"
+        "another expert can check. It is handed to you and not kept here.</p>",
+        elem_id="report-part",
     )
     keep_name = gr.Checkbox(False, label="Write the picture's file name into the report", elem_id="keep-name")
     make = gr.Button("Make the report", elem_id="make-report")

@@ -113,7 +113,7 @@ def gallery(case: Case) -> str:
         "A model that knows the picture puts back the same, right thing each time. "
         "One that does not makes up something plausible, and something else each time."
     )
-    return f'<h3>Every restoration</h3><p class="mv-lead">{words}</p>' + images.strip(tiles)
+    return f'<h2 class="mv-sub">Every restoration</h2><p class="mv-lead">{words}</p>' + images.strip(tiles)
 
 
 def render(case: Case, which: int = 0) -> list:

@@ -9,24 +9,24 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 
-from mia_viz.figures import images
 from mia_viz.pictures.picture import Picture, PictureError, View
-from mia_viz.pictures.prepare import Prepared, prepare
-from mia_viz.pictures.resampling import band_note
+from mia_viz.pictures.prepare import prepare
 from mia_viz.pictures.volume import FROM_FILE, PRESETS, Plane, Volume, Window, spanning
 from mia_viz.subjects import subject
+from mia_viz.ui import seen
 from mia_viz.ui.parts import error_panel, model_now
 
 STATIC = Path(__file__).parent / "static"
 LONGEST = 768
 """Pixels of a slice's longer side that are sent to be looked at; the model always gets the slice itself."""
 STEPS = 65535
+MOST_WINDOWS = 6
+"""Of the file's own that are offered."""
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 TTL = 900
 
@@ -113,7 +113,9 @@ def payload(volume: Volume, view: View) -> str:
     low, high = float(shown.min()), float(shown.max())
     stored = np.rint((shown - low) / max(high - low, 1e-30) * STEPS).astype("<u2")
     start = _start(volume, plane)
-    given = {"low": low, "high": high, "values": _text(stored), "start": _as_json(start)}
+    # Whether a window dragged to a width of 1 or more is DICOM's; narrower ones are exactly linear in any file.
+    wide = volume.chosen_function(1.0)
+    given = {"low": low, "high": high, "values": _text(stored), "start": _as_json(start), "chosen": wide}
     if plane.brightness is not None:
         given["table"] = _text(np.rint(np.clip(_smaller(plane.brightness), 0, 1) * 255).astype(np.uint8))
     return json.dumps({**facts, **given})
@@ -144,6 +146,8 @@ def _as_json(window: Window) -> dict[str, str | float]:
 def _windows(volume: Volume) -> list[dict[str, str | float]]:
     """Ready-made windows: the file's own, and the usual ones of CT unless the file says it is none."""
     found = [{"name": FROM_FILE, "label": "from the file", **_as_json(w)} for w in volume.windows[:1]]
+    for number, window in enumerate(volume.windows[1:MOST_WINDOWS], start=2):
+        found.append({"name": f"{FROM_FILE} {number}", "label": f"from the file, {number}", **_as_json(window)})
     usual = [] if volume.hounsfield is False else PRESETS.values()
     return [*found, *({"name": w.name, "label": w.name, **_as_json(w)} for w in usual)]
 
@@ -168,33 +172,12 @@ def preview(volume: Volume, view: View, how: str, target: str) -> str:
         picture = volume.picture(view)
     except PictureError as error:
         return error_panel(error)
-    known = subject(target)
-    channels, *size = known.picture_shape
-    tiles = [_uploaded(picture)]
+    channels, *size = subject(target).picture_shape
+    what = seen.given(picture)
     try:
-        tiles.append(_seen(prepare(picture, tuple(size), channels, how), known.shape == known.picture_shape))
-        after = ""
+        return seen.pair(what, prepare(picture, tuple(size), channels, how), target)
     except PictureError as error:
-        after = error_panel(error)
-    notes = "".join(f"<li>{escape(note)}</li>" for note in picture.notes)
-    return f'{images.strip(tiles)}{after}<ul class="mv-list mv-note">{notes}</ul>'
-
-
-def _uploaded(picture: Picture) -> str:
-    height, width, channels = picture.pixels.shape
-    what = f"{picture.mode}, {width} x {height} pixels, {picture.bits} bits, {'grey' if channels == 1 else 'colour'}"
-    shown = images.grey(2 * np.moveaxis(_smaller(picture.pixels), 2, 0) - 1)
-    return images.tile(shown, "The slice under this window", "the slice of the scan under this window", what)
-
-
-def _seen(prepared: Prepared, pixels: bool) -> str:
-    channels, height, width = prepared.values.shape
-    low, high = (100 * (end + 1) / 2 for end in (prepared.values.min(), prepared.values.max()))
-    kind = "grey" if channels == 1 else "colour"
-    what = f"{width} x {height} pixels, {kind}; from {low:.0f} % to {high:.0f} % of white"
-    touched = band_note(prepared.stretch, 0.0, 1.5) if pixels else ""
-    words = " ".join([f"{what}.", *prepared.notes, *([touched] if touched else [])])
-    return images.tile(images.grey(prepared.values), "What the model will see", "what the model will see", words)
+        return seen.beside([seen.given_tile(what)], list(what.notes)) + error_panel(error)
 
 
 def take(volume: Volume | None, view: View) -> Picture:

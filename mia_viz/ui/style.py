@@ -38,6 +38,10 @@ body:not(.dark) #steps button[role=tab][aria-selected=true] { color: #1d4ed8; }
 .mv-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(118px, 1fr)); gap: 14px; margin: .4rem 0; }
 .mv-strip.mv-three { max-width: 780px; }
 .mv-strip.mv-few { max-width: 520px; }
+.mv-beside .mv-strip { max-width: 420px; }
+.mv-beside figcaption { overflow-wrap: anywhere; }
+.mv-beside ul { margin: .3rem 0; }
+.mv-beside li { margin: .1rem 0 !important; }
 .mv-tile { margin: 0; min-width: 0; }
 .mv-px { width: 100%; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; border-radius: 6px;
   display: block; }
@@ -77,6 +81,8 @@ body:not(.dark) #steps button[role=tab][aria-selected=true] { color: #1d4ed8; }
 .mv-checks dt { font-weight: 700; margin-top: .5rem; }
 .mv-checks dd { margin: 0; max-width: 68ch; }
 .mv-list { padding-left: 1.1rem; max-width: 72ch; }
+.mv-sub, .mv-answer .mv-sub { font-size: 1rem; font-weight: 600; line-height: 1.3; margin: 0; }
+.mv-answer .mv-sub { font-size: 1.08rem; margin: 0 0 .2rem; }
 .mv-tall { max-height: 460px; overflow-y: auto; }
 #truth:not(:has(p)), #beside:not(:has(p)) { display: none; }
 #make-report { max-width: 320px; }
@@ -113,35 +119,25 @@ body:not(.dark) #steps button[role=tab][aria-selected=true] { color: #1d4ed8; }
   width: 100% !important; height: auto !important; aspect-ratio: 1; }
 .modebar { display: none !important; }
 #gallery img { image-rendering: pixelated; background: #000; }
-.dark .js-plotly-plot [style*="rgb(1, 1, 1)"] { stroke: #fff !important; }
-.dark .js-plotly-plot path.point[style*="rgb(1, 1, 1)"],
-.dark .js-plotly-plot .legendpoints path[style*="rgb(1, 1, 1)"] { fill: #fff !important; }
+#gallery .caption-label { display: none; }
+@media screen {
+  .dark .js-plotly-plot [style*="rgb(1, 1, 1)"] { stroke: #fff !important; }
+  .dark .js-plotly-plot path.point[style*="rgb(1, 1, 1)"],
+  .dark .js-plotly-plot .legendpoints path[style*="rgb(1, 1, 1)"] { fill: #fff !important; }
+}
 .js-plotly-plot text { fill: var(--body-text-color) !important; }
 footer { display: none !important; }
 @media (max-width: 640px) {
   .mv-strip { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .mv-strip.mv-three { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 8px; }
+  .mv-beside .mv-strip { grid-template-columns: 1fr; gap: 10px; }
+  .mv-beside .mv-tile { display: grid; grid-template-columns: 42% 1fr; gap: 12px; }
+  .mv-beside .mv-tile figcaption { margin-top: 0; }
   .mv-head h1 { font-size: 1.4rem; }
   .mv-appendix .scroll { overflow-x: auto; }
   .mv-appendix table.wide { width: 34rem; }
   .mv-appendix table.pairs td { display: block; width: 100% !important; padding-right: 0 !important; }
   .mv-appendix table.pairs td:last-child { border-top: 0 !important; padding-top: 0 !important; }
   #gallery .grid-container { grid-template-columns: repeat(4, minmax(0, 1fr)) !important; }
-}
-@page { size: A4; margin: 14mm; }
-@media print {
-  :root, body, .dark, gradio-app, .gradio-container { background: #fff !important; color: #111 !important;
-    --body-background-fill: #fff; --body-text-color: #111; --border-color-primary: #bbb;
-    --block-background-fill: #fff; --background-fill-primary: #fff; }
-  body * { color: inherit; }
-  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  .gradio-container { max-width: none !important; }
-  button, input[type=range], input[type=file], #language, #steps > .tab-wrapper, .mv-status, #caption, .mv-pad,
-  #upload, #gallery, #about, #family, #guess { display: none !important; }
-  label:has(> input:not(:checked)) { display: none !important; }
-  .mv-strip { grid-template-columns: repeat(auto-fit, minmax(96px, 1fr)); }
-  .mv-tile, .mv-answer, .mv-card, .js-plotly-plot, tr { break-inside: avoid; }
-  h2, h3 { break-after: avoid; }
-  .mv-tall, .mv-scroll { max-height: none !important; overflow: visible !important; }
 }
 """

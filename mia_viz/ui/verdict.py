@@ -109,6 +109,8 @@ def truth(case: Case, shown: bool, guess: str | None = None) -> str:
     if guess and not guess.startswith("I cannot"):
         right = guess.startswith("It was trained") == member
         fact += " You guessed right." if right else " You guessed otherwise."
+    elif guess:
+        fact += " You said that you cannot tell, and from the picture alone nobody can."
     return f'<div class="mv-answer" style="--c:{MEMBER if member else HOLDOUT}"><p class="mv-lead">{fact}</p></div>'
 
 

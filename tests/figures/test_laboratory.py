@@ -18,6 +18,10 @@ def test_bars_are_as_high_as_their_weights():
     heights = np.array([float(bar.get("height")) for bar in root.iter("rect")])
     np.testing.assert_allclose(heights / heights[0], weights, atol=0.01)
     assert "40% to 80%" in root.get("aria-label")
+    words = {text.text: text for text in root.iter("text")}
+    assert any(text.startswith("weight") for text in words)
+    for bar, weight in zip(root.iter("rect"), ("1.0", "2.0"), strict=False):  # each number stands above its bar
+        assert float(words[weight].get("y")) < float(bar.get("y"))
 
 
 def test_intervals_lie_where_their_values_are():

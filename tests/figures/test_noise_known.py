@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mia_viz.figures.noise import label_places
 from mia_viz.figures.noise_known import arrows, plane_reach, reference_plane, settings_strip
 from mia_viz.figures.palette import HOLDOUT, MEMBER
 
@@ -35,6 +36,28 @@ def test_the_plane_shows_the_chosen_level_of_both_groups_and_whole_paths():
     assert (np.abs(groups[False]).max(axis=2) <= reach).mean(axis=0).min() >= 0.9
     assert tuple(figure.layout.xaxis.range) == (-reach, reach) == tuple(figure.layout.yaxis.range)
     assert "20%" in figure.layout.xaxis.title.text
+
+
+def test_paths_differ_in_line_and_mark_so_that_grey_print_tells_them_apart():
+    groups = {True: np.ones((3, 5, 2)), False: np.full((3, 5, 2), 2.0)}
+    examples = {member: points[0] for member, points in groups.items()}
+    figure = reference_plane(None, groups, examples, (80, 70, 60, 50, 40), 0, np.array([0.2, 0.1]))
+    known, other = (
+        next(t for t in figure.data if t.name == f"path of one {words}") for words in ("seen in training", "never seen")
+    )
+    assert (known.line.dash, other.line.dash) == ("solid", "dash")
+    assert (known.marker.symbol, other.marker.symbol) == ("circle-open", "square-open")
+
+
+def test_labels_stand_clear_of_circles_and_path():
+    points = np.array([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
+    # The ends lie on a circle of radius 1; their labels never go back along the path, the middle one goes up or down.
+    places = label_places(points, [1.0], 1.25)
+    assert places[0].endswith("left")
+    assert places[2].endswith("right")
+    assert places[1] in ("top center", "bottom center")
+    beside = label_places(np.array([[0.0, 0.95]]), [1.0], 1.25)  # just inside a circle: not across it
+    assert beside == ["bottom center"]
 
 
 def test_a_strip_marks_the_pictures_of_the_matrix_and_the_query_only_when_asked():

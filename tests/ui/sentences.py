@@ -11,8 +11,19 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "mia_viz"
 MODULES = (
-    *("combined", "difficulty", "duplicates", "engine", "examine", "exchangeability", "health", "noises", "own_data"),
-    *("own_models", "own_reference", "sensitivity", "set_audit", "sets", "statement", "strength", "subjects"),
+    *(
+        "beyond",
+        "combined",
+        "difficulty",
+        "duplicates",
+        "engine",
+        "examine",
+        "exchangeability",
+        "health",
+        "noises",
+        "own_data",
+    ),
+    *("notes", "own_models", "own_reference", "sensitivity", "set_audit", "sets", "statement", "strength", "subjects"),
     *("together", "verdict"),
 )
 SOURCES = ("ui/*.py", "figures/*.py", "pictures/*.py", "laboratory/*.py", *(f"{name}.py" for name in MODULES))

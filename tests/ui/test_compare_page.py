@@ -43,7 +43,7 @@ def in_both_themes(page: Page, name: str) -> list[str]:
 
 def test_it_opens_filled_and_every_control_moves_both_columns(watched):
     go(watched, "Compare", "#compare-scores svg")
-    expect(watched.locator("#compare-heads h3")).to_have_count(2)
+    expect(watched.locator("#compare-heads h2")).to_have_count(2)
     expect(watched.locator("#compare-asking")).to_be_hidden()
     watched.get_by_text("Choose other pictures or models").click()
     expect(watched.locator("#compare-pick-left [aria-pressed=true]")).to_be_visible()
@@ -92,7 +92,7 @@ def test_both_models_are_asked_about_what_is_new(watched):
         expect(watched.locator("#compare-heads")).to_contain_text(f"digit {index:04d}")
     watched.get_by_role("button", name="Ask both models").click()
     expect(watched.locator("#compare-status")).to_contain_text("Done in", timeout=180_000)
-    expect(watched.locator("#compare-heads h3")).to_have_count(2)
+    expect(watched.locator("#compare-heads h2")).to_have_count(2)
     expect(watched.locator("#compare-asking")).to_be_hidden()
     notes = watched.locator("#compare-restored .mv-note").all_inner_texts()
     for column, index in enumerate(new):

@@ -10,8 +10,9 @@ from mia_viz.case import load_case
 from mia_viz.laboratory.reading import read
 from mia_viz.laboratory.sieve import HIGHEST, Sieve
 from mia_viz.laboratory.subject import query_energy, residual
+from mia_viz.sensitivity import ring_energy
 from mia_viz.targets import bundled
-from mia_viz.ui.lab_data import RINGS, known_spectra
+from mia_viz.ui.lab_data import RINGS, known_spectra, presets
 from tests.ui.conftest import go, shoot
 from tests.ui.test_walk import serious
 
@@ -79,6 +80,99 @@ def test_the_browser_computes_what_the_engine_computes(watched):
         found = settled(watched)
         assert found["shape"] == shape
         same_as_the_engine(found, "pia")
+
+
+def test_no_verdict_where_the_method_guesses_or_points_the_wrong_way(watched):
+    """PIA with everything does not tell the groups apart here, and with fine detail alone it points the wrong way."""
+    opened(watched)
+    heights, sentence = set(), watched.locator(".lab-sentence")
+    case = load_case(bundled.case_file("brain"))
+    known, query = known_spectra(case, "pia"), query_energy(residual(case, "pia"), RINGS)
+    expect(watched.locator(".lab-makes")).to_have_text("What PIA makes of it")
+    words = {"all": "cannot tell training pictures from others", "high": "points the wrong way"}
+    for preset, _, lo, hi, rest, _ in presets(64):
+        watched.locator(f"[data-preset={preset}]").click()
+        settled(watched)
+        reading = read(known, Sieve(lo, hi, "ideal", rest), query)
+        guessing = reading.calibration.low <= 0.5
+        assert guessing == (preset in words)
+        zone = "" if guessing else reading.verdict.zone
+        expect(watched.locator(".lab-verdict")).to_have_attribute("data-zone", zone)
+        if guessing:
+            expect(sentence).to_contain_text(words[preset])
+            expect(sentence).to_contain_text("means nothing")
+            expect(watched.locator(".lab-frequency")).to_contain_text(f"AUC {reading.calibration.value:.2f}")
+        heights.add(watched.locator(".lab-verdict").bounding_box()["height"])
+    assert len(heights) == 1  # what stands below does not jump
+
+
+def test_what_passes_outside_stays_while_the_band_moves(watched):
+    opened(watched)
+    watched.locator("[data-preset=fremia]").click()
+    watched.locator(".lab-handle[data-edge=hi]").focus()
+    watched.keyboard.press("ArrowRight")
+    found = settled(watched)
+    assert (found["rest"], found["preset"]) == (0.2, "")
+    same_as_the_engine(found, "pia")
+    watched.locator(".lab-shape").select_option("gaussian")
+    found = settled(watched)
+    assert (found["rest"], found["shape"]) == (0.2, "gaussian")
+    same_as_the_engine(found, "pia")
+    expect(watched.locator(".lab-band")).to_contain_text("What lies outside counts 20 %.")
+
+
+def test_the_papers_aucs_and_the_pictures_curve_are_the_engines(watched):
+    opened(watched)
+    papers, power = watched.evaluate(
+        """() => { const {papers, radial} = document.querySelector('#laboratory .lab').parentElement.lab;
+        return [papers, [...radial.power]]; }"""
+    )
+    case = load_case(bundled.case_file("brain"))
+    known = known_spectra(case, "pia")
+    bands = {preset: Sieve(lo, hi, "ideal", rest) for preset, _, lo, hi, rest, _ in presets(64)}
+    for name in ("fremia", "fcre"):
+        close(papers[name], read(known, bands[name]).calibration.value)
+    np.testing.assert_allclose(power, ring_energy(case.values, RINGS), rtol=1e-5)
+
+
+STROKES = """() => {
+  const pen = CanvasRenderingContext2D.prototype, done = [], canvas = document.querySelector('.lab-scores');
+  for (const name of ['stroke', 'clearRect', 'fillText']) {
+    const usual = pen[name];
+    pen[name] = function (...given) {
+      if (this.canvas === canvas) done.push([name, typeof given[0] === 'string' ? given[0] : '']);
+      return usual.apply(this, given);
+    };
+  }
+  window.strokes = done;
+}"""
+
+
+def test_no_line_runs_through_the_names_of_the_groups(watched):
+    """Each name is written after every line, on a place that was wiped clean."""
+    opened(watched)
+    watched.evaluate(STROKES)
+    watched.locator("[data-preset=mid]").click()
+    settled(watched)
+    done = watched.evaluate("strokes")
+    names = [i for i, (_, text) in enumerate(done) if text.startswith(("in training (", "never seen ("))]
+    assert names
+    assert all(done[i - 1][0] == "clearRect" for i in names)
+    assert names[-2] > max(i for i, (name, _) in enumerate(done) if name == "stroke")
+
+
+def test_every_scale_beside_a_picture_has_its_ends(watched):
+    opened(watched)
+    ends = watched.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll('.lab-scale')].map(bar =>
+        [bar.dataset.scale, [bar.firstElementChild.textContent, bar.lastElementChild.textContent]]))"""
+    )
+    expected = {"grey": ["-1", "+1"], "error": ["-0.3", "+0.3"], "judged": ["-2", "+2"], "mask": ["0", "1"]}
+    assert ends == {**expected, "spectrum": ["10⁻⁶", "10²"]}
+    watched.locator("[data-preset=mid]").click()
+    settled(watched)
+    expect(watched.locator("[data-scale=grey]").first).to_have_text("-0.5 +0.5".replace(" ", ""))
+    expect(watched.locator(".lab-contrast")).to_have_text("contrast doubled")
 
 
 def test_another_method_keeps_the_band(watched):

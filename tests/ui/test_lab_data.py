@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -12,10 +13,11 @@ import pytest
 from mia_viz import engine
 from mia_viz.case import load_case
 from mia_viz.figures.palette import HOLDOUT, MEMBER
-from mia_viz.laboratory.sieve import HIGHEST, Sieve, fremia
+from mia_viz.laboratory.reading import mistakes, read
+from mia_viz.laboratory.sieve import EVERYTHING, HIGHEST, Sieve, fremia
 from mia_viz.targets import bundled
 from mia_viz.ui import lab
-from mia_viz.ui.lab_data import frequencies, known_spectra, payload, presets, round_up
+from mia_viz.ui.lab_data import frequencies, known_spectra, payload, presets, residual_limit, round_up
 from mia_viz.verdict import judge
 
 
@@ -68,6 +70,23 @@ def test_a_latent_grid_is_named(case):
     assert "16 x 16 cells" in sent["note"]
     assert 0 in sent["counts"]  # rings without a frequency are passed over in the drawing
     assert next(p for p in sent["presets"] if p[0] == "fremia")[3] == fremia(16).hi
+
+
+def test_one_method_has_one_scale_for_every_picture(case):
+    """Three times the root mean square of the median known picture; without known pictures, of the picture itself."""
+    known = known_spectra(case, "pia")
+    limits = {residual_limit(size * np.ones((1, 64, 64)), known) for size in (0.01, 5.0)}
+    middle = np.median(known.energy[~known.test].sum(axis=1)) / 64**2
+    assert limits == {round_up(3 * middle**0.5)}
+    assert residual_limit(0.1 * np.ones((1, 64, 64)), None) == pytest.approx(0.3)
+
+
+def test_misjudged_pictures_are_as_large_in_a_row_of_few(case):
+    known = known_spectra(case, "pia")
+    wrong = [mistakes(known, read(known, sieve)) for sieve in (EVERYTHING, Sieve(0.1, 0.4))]
+    rows = re.findall(r'<div class="mv-strip"[^>]*style="([^"]*)"', lab.misjudged(case.target, known, *wrong))
+    assert rows == [lab.TILES] * 2
+    assert "auto-fill" in lab.TILES
 
 
 def test_sentences_for_every_rank_are_the_verdicts():

@@ -132,6 +132,18 @@ def test_german_and_back_again_leaves_the_english_as_it_was(watched):
 
 
 @pytest.mark.ui
+def test_the_quiz_and_its_result_are_in_german(watched):
+    speak(watched, "Deutsch")
+    watched.locator("#tab-quiz-button").click()
+    for number in range(1, 11):
+        watched.locator(f"[name=quiz-{number}][value='1']").check()
+    watched.locator(".qz-done").click()
+    expect(watched.locator("#quiz-answer")).to_contain_text("Die Grenze der Methode")
+    settle(watched)
+    assert missing(watched) == []
+
+
+@pytest.mark.ui
 def test_a_german_visitor_can_walk_analyse_and_come_back(watched, url):
     speak(watched, "Deutsch")
     ready(watched, "de")

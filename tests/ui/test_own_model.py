@@ -19,6 +19,7 @@ from mia_viz.ui import own_model
 from mia_viz.ui import own_model_words as words
 from tests.commands.conftest import write_model, write_pictures
 from tests.ui.conftest import go, shoot
+from tests.ui.test_scan import stack
 from tests.ui.test_walk import serious
 
 
@@ -140,11 +141,29 @@ def test_a_model_of_ones_own_is_opened_checked_judged_and_walked_through(watched
     shoot(page, "own-model")
     page.locator("#own-ask input[type=file]").set_input_files(str(place / "question.png"))
     expect(page.locator("#subject")).to_contain_text("my-digits has not been asked about")
+    expect(page.locator("#chosen")).to_contain_text("question.png: 32 x 32 pixels, grey, 8-bit values.")
     page.locator("#analyse").click()
     expect(page.locator("#status")).to_contain_text("Done in", timeout=180_000)
     go(page, "Verdict", "#plot-combined .main-svg")
     expect(page.locator("#answer")).to_contain_text("of the 14 never-trained pictures", timeout=60_000)
     shoot(page, "own-verdict")
+    a_slice_of_a_scan_can_be_chosen(page)
+
+
+def a_slice_of_a_scan_can_be_chosen(page: Page) -> None:
+    """A scan given here is turned over in the walk's first step."""
+    go(page, "Your model", "#own-ask")
+    page.locator("#own-ask-how input").nth(2).check()
+    scan = {"name": "scan.dcm", "mimeType": "application/dicom", "buffer": stack()}
+    page.locator("#own-ask input[type=file]").set_input_files(scan)
+    expect(page.locator("#chosen")).to_contain_text("Slice 2 of 0 to 4 was read.")
+    expect(page.locator("#how input").nth(2)).to_be_checked()
+    page.locator(".scan-slice").focus()
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("#scan-preview")).to_contain_text("Slice 3 of 0 to 4")
+    shoot(page, "own-scan")
+    page.locator("#use-slice").click()
+    expect(page.locator("#chosen")).to_contain_text("Slice 3 of 0 to 4 was read.")
 
 
 @pytest.mark.ui

@@ -48,4 +48,4 @@ def test_the_table_holds_every_measured_method_and_the_figure_no_more_curves_tha
     assert html.count("<tr>") == len(engine.reference("brain-a").columns) + 1
     named = [trace.name for trace in figure.data if trace.name]
     assert len(named) <= quality.CURVES + 1
-    assert named[:2] == ["guessing", "loss"]
+    assert named[:2] == ["guessing", "Denoising loss"]

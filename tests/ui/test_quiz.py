@@ -100,6 +100,7 @@ def test_a_visitor_plays(watched):
     expect(watched.locator(".qz-said")).to_contain_text("10 of 10 pictures have no guess yet.")
     for number in range(1, 11):
         watched.locator(f"[name=quiz-{number}][value='1']").check()
+    expect(watched.locator(".qz-hint").first).not_to_be_visible()
     watched.locator(".qz-show").check()
     expect(watched.locator(".qz-hint").first).to_be_visible()
     watched.locator(".qz-done").click()

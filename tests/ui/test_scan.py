@@ -15,6 +15,7 @@ from mia_viz.pictures.picture import PictureError, View
 from mia_viz.pictures.volume import Window
 from mia_viz.ui import scan
 from tests.pictures.scans import dicom
+from tests.pictures.test_nifti_and_numpy import nifti
 from tests.ui.conftest import shoot
 from tests.ui.test_walk import serious
 
@@ -41,6 +42,19 @@ def test_a_slice_travels_in_the_files_own_values():
     assert [w["name"] for w in sent["windows"]] == ["file", "brain", "soft tissue", "lung", "bone"]
 
 
+def test_all_windows_of_a_file_are_offered_and_which_function_a_dragged_one_has():
+    volume = open_volume(dicom(np.arange(64, dtype=np.uint16).reshape(8, 8), WindowCenter=[9, 40], WindowWidth=[8, 20]))
+    sent = json.loads(scan.payload(volume, View()))
+    assert [(w["name"], w["label"], w["level"]) for w in sent["windows"][:2]] == [
+        ("file", "from the file", 9),
+        ("file 2", "from the file, 2", 40),
+    ]
+    assert scan.asked_view(volume, {"index": 0, "axis": "slice", "window": "file 2"}).window == "file 2"
+    assert sent["chosen"] == "LINEAR"
+    small = open_volume(nifti(np.linspace(0, 1, 64, dtype=np.float32).reshape(4, 4, 4)))
+    assert json.loads(scan.payload(small, View()))["chosen"] == "LINEAR_EXACT"
+
+
 def test_large_slices_are_thinned_for_the_eye_only():
     volume = open_volume(dicom(np.arange(2000 * 900, dtype=np.uint32).reshape(2000, 900).astype(np.uint16)))
     sent = json.loads(scan.payload(volume, View()))
@@ -59,8 +73,8 @@ def test_a_view_that_makes_no_sense_is_refused(data):
 def test_the_preview_says_what_was_uploaded_and_what_the_model_sees():
     volume = open_volume(stack())
     html = scan.preview(volume, View(slice=2, window="brain"), "fit", "brain-a")
-    assert "96 x 96 pixels, 16 bits, grey" in html
-    assert "64 x 64 pixels, grey" in html
+    assert "96 x 96 pixels, grey, 16-bit values." in html
+    assert "64 x 64 pixels, grey." in html
     assert "Shrinking weakened the finest detail in use" in html
     assert "brain window" in html
     assert "mv-error" in scan.preview(volume, View(), "exact", "brain-a")
@@ -124,15 +138,34 @@ def test_a_clinician_turns_slices_sets_the_window_and_asks(watched):
     from mia_viz.pictures.prepare import prepare
 
     expected = prepare(volume.picture(View(4, None, "soft tissue")), (64, 64), 1, "fit").values[0]
-    source = watched.locator("#chosen img").get_attribute("src").split(",", 1)[1]
+    source = watched.locator("#chosen img").last.get_attribute("src").split(",", 1)[1]
     seen = np.asarray(Image.open(io.BytesIO(scan.base64.b64decode(source))).convert("L"), dtype=float)
     np.testing.assert_allclose(seen, (expected + 1) * 127.5, atol=1)
 
 
 @pytest.mark.ui
-def test_an_ordinary_picture_hides_the_viewer_again(watched):
+def test_small_values_keep_their_greys_when_dragged_and_an_ordinary_picture_hides_the_viewer(watched):
     opened(watched)
     expect(watched.locator("#scan")).to_be_visible()
+    y, x = np.mgrid[:96, :96] / 95
+    unit = nifti(np.repeat((x * y)[..., np.newaxis], 3, axis=2).astype(np.float32))
+    watched.locator("#upload input[type=file]").set_input_files(
+        {"name": "unit.nii", "mimeType": "application/octet-stream", "buffer": unit}
+    )
+    expect(watched.locator(".scan-words")).to_contain_text("Slice 1 of 0 to 2")
+    watched.locator(".scan-slice").focus()
+    for _ in range(10):  # the contrast, by a fifth of the range
+        watched.keyboard.press("ArrowLeft")
+    values = open_volume(unit).plane(2, 1).values
+    start = json.loads(scan.payload(open_volume(unit), View()))["start"]
+    width = start["width"] - (values.max() - values.min()) / 5
+    shown = np.clip((values - start["level"]) / width + 0.5, 0, 1) * 255
+    assert len(np.unique(shown.round())) > 100
+    np.testing.assert_allclose(canvas(watched), shown, atol=2)
+    expect(watched.locator("#scan-preview")).to_contain_text("window that was chosen")
+    source = watched.locator("#scan-preview img").first.get_attribute("src").split(",", 1)[1]
+    seen = np.asarray(Image.open(io.BytesIO(scan.base64.b64decode(source))), dtype=float)
+    np.testing.assert_allclose(seen, shown, atol=2)
     buffer = io.BytesIO()
     Image.new("L", (64, 64), 90).save(buffer, "PNG")
     watched.locator("#upload input[type=file]").set_input_files(

@@ -27,6 +27,9 @@ STEPS = {
 }
 
 
+WAYS = ("heading-order", "landmark-unique")
+
+
 def analyse(page: Page) -> None:
     """Press Analyse and wait for the end."""
     page.locator("#analyse").click()
@@ -34,9 +37,10 @@ def analyse(page: Page) -> None:
 
 
 def serious(page: Page) -> list[str]:
-    """Accessibility violations of weight, by axe."""
+    """Accessibility violations of weight, and those that mislead who goes by headings and landmarks, by axe."""
     found = Axe().run(page).response["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in found if v["impact"] in ("serious", "critical")]
+    grave = [v for v in found if v["impact"] in ("serious", "critical") or v["id"] in WAYS]
+    return [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in grave]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -19,11 +19,15 @@ function arrive() {
   if (wanted && wanted !== data.key && data.methods.some(([key]) => key === wanted)) return trigger('select', {key: wanted});
   lab = {...data, known: prepareKnown(data.known, data.bands), query: data.query && decodeFloats(data.query)};
   lab.parts = {picture: analysed(data.picture), guess: analysed(data.guess), residual: analysed(data.residual)};
+  for (const part of [lab.parts.picture, lab.parts.guess]) if (part) part.radial = radialOf(part, lab.bands);
   lab.gridRho = shares(...data.grid);
   lab.ring = rings(lab.gridRho, data.edges);
   lab.detailOrder = ordered(lab.known);
   plain = lab.known && readingOf(lab.known, new Float64Array(lab.bands).fill(1), lab.query);
+  lab.papers = lab.known ? paperAucs() : {};
   menu();
+  scales();
+  room();
   sizes.clear();
   const again = lab.presets.find(preset => preset[0] === state.preset);
   if (again) Object.assign(state, {lo: again[2], hi: again[3], rest: again[4]});
@@ -51,6 +55,26 @@ function menu() {
   find('unknown').hidden = Boolean(lab.known);
   find('difficulty').hidden = !(lab.known && lab.known.detail);
   find('note').textContent = lab.note;
+  find('makes').textContent = fill(lab.words.makes, {method: (lab.methods.find(([key]) => key === lab.key) || ['', ''])[1]});
+}
+
+// The ends and colours of every scale beside the pictures.
+function scales() {
+  const stops = colours => `linear-gradient(90deg, ${colours.map(rgb => `rgb(${rgb.map(Math.round)})`)})`;
+  const colours = {diverging: lab.look.diverging, sequential: lab.look.sequential, grey: [[0, 0, 0], [255, 255, 255]]};
+  for (const [name, ramp] of Object.entries(colours)) element.querySelector('.lab').style.setProperty(`--${name}`, stops(ramp));
+  const [low, high] = lab.look.spectrum;
+  const ends = {error: [-lab.look.errorLimit, lab.look.errorLimit], judged: [-lab.residualLimit, lab.residualLimit],
+    mask: [0, 1], spectrum: [power(low), power(high)]};
+  for (const [name, pair] of Object.entries(ends)) scaleEnds(name, pair);
+}
+
+function scaleEnds(name, pair) {
+  const signed = end => (typeof end === 'number' && pair[0] < 0 && end > 0 ? `+${end}` : String(end));
+  for (const bar of element.querySelectorAll(`[data-scale=${name}]`)) {
+    bar.firstElementChild.textContent = signed(pair[0]);
+    bar.lastElementChild.textContent = signed(pair[1]);
+  }
 }
 
 // A method and a band from outside: a link's. Before anything has arrived they are kept for then.
@@ -75,7 +99,7 @@ function move(which, value) {
   const last = lab.highest, near = v => Math.round(v / STEP) * STEP;
   if (which === 'lo') state.lo = Math.min(Math.max(0, near(value)), near(Math.min(state.hi, last)) - STEP);
   else state.hi = Math.max(Math.min(last, near(value)), state.lo + STEP);
-  Object.assign(state, {preset: '', rest: 0});
+  state.preset = '';
   settle();
 }
 
@@ -124,17 +148,18 @@ function wire() {
   all('handle').forEach(wireHandle);
   find('method').onchange = event => { wanted = event.target.value; trigger('select', {key: wanted}); };
   find('shape').onchange = event => {
-    if (state.rest) state.preset = '';
-    Object.assign(state, {shape: event.target.value, rest: 0});
+    if (state.rest) state.preset = ''; // FreMIA's own edge is sharp; what passes outside stays
+    state.shape = event.target.value;
     settle();
   };
   find('map').onpointerdown = event => {
     const box = event.target.getBoundingClientRect(), {low, high} = mapPlaces(box.width, box.height, lab.highest);
     const lo = low(event.clientY - box.top), hi = high(event.clientX - box.left);
     if (lo < 0 || hi <= lo) return;
-    state.lo = 0; move('hi', hi); move('lo', lo);
+    Object.assign(state, {lo: 0, rest: 0}); // the map's bands let nothing else through
+    move('hi', hi); move('lo', lo);
   };
-  const anew = () => { sizes.clear(); if (lab) redraw(); };
+  const anew = () => { sizes.clear(); if (lab) { requestAnimationFrame(room); redraw(); } };
   new ResizeObserver(anew).observe(element.querySelector('.lab'));
   addEventListener('resize', anew); // another language (language.js) draws its words anew
   new MutationObserver(anew).observe(document.body, {attributes: true, attributeFilter: ['class']}); // light or dark
@@ -154,10 +179,12 @@ function draw() {
   controls(band);
   pictures(band);
   curvePlot(find('curve'), lab, band);
+  radialPlot(find('radial'), lab, band);
   find('curve').setAttribute('aria-label', fill(lab.words.curveAlt, {lo: percent(state.lo), hi: edgeName(state.hi)}));
   if (reading) shown(reading, band);
   find('live').textContent = reading ? fill(lab.words.live, {auc: twoPlaces(reading.calibration), test: twoPlaces(reading.test)}) : '';
-  element.lab = {state: {...band, key: lab.key}, weights, reading, filtered: lab.filtered, milliseconds: performance.now() - start};
+  element.lab = {state: {...band, key: lab.key}, weights, reading, filtered: lab.filtered, papers: lab.papers,
+    radial: lab.parts.picture.radial, milliseconds: performance.now() - start};
   element.dispatchEvent(new CustomEvent('lab:drawn', {detail: element.lab.milliseconds, bubbles: true}));
 }
 
@@ -176,6 +203,15 @@ function controls(band) {
   find('shape').value = state.shape;
   const rest = band.rest ? fill(lab.words.rest, {rest: percent(band.rest)}) : '';
   find('band').textContent = fill(lab.words.band, {lo: percent(band.lo), hi: edgeName(band.hi)}) + rest;
+  find('enlarged').textContent = emptied(band);
+  find('enlarged').hidden = !emptied(band);
+}
+
+function emptied(band) { // enlarging by g leaves nothing true above 1 / g (mia_viz/pictures/resampling.py)
+  const end = 1 / lab.stretch, near = 1e-9;
+  if (lab.stretch <= 1 || band.hi <= end + near) return '';
+  const words = band.lo >= end - near ? lab.words.emptied : lab.words.partly;
+  return fill(words, {times: Number(lab.stretch.toPrecision(3)), end: percent(end)});
 }
 
 function pictures(band) {
@@ -183,6 +219,7 @@ function pictures(band) {
   lab.filtered = {picture: filtered(whole, mask), guess: guess && filtered(guess, mask)};
   greyPicture(find('picture'), whole, lab.filtered.picture, contrast);
   find('contrast').textContent = contrast > 1 ? lab.words.contrast : '';
+  scaleEnds('grey', [-1 / contrast, 1 / contrast]);
   if (guess) {
     greyPicture(find('guess'), guess, lab.filtered.guess, contrast);
     const difference = lab.filtered.guess.map((v, i) => v - lab.filtered.picture[i]);
@@ -202,7 +239,6 @@ function pictures(band) {
   if (!residual) return;
   lab.filtered.residual = filtered(residual, maskOf(residual.rho, band, lab.highest));
   signedPicture(find('residual'), residual, lab.filtered.residual, lab.residualLimit, lab.look);
-  find('residual-limit').textContent = fill(lab.words.limit, {limit: lab.residualLimit});
 }
 
 function spectrumDrawn(part) { // once per picture: its spectrum does not depend on the band
@@ -211,51 +247,10 @@ function spectrumDrawn(part) { // once per picture: its spectrum does not depend
   return drawn;
 }
 
-function shown(reading, band) {
-  stripPlot(find('scores'), lab, reading);
-  mapPlot(find('map'), lab, band, lab.presets.filter(preset => preset[0] === 'fremia' || preset[0] === 'fcre'));
-  const auc = a => a ? `${a.value.toFixed(3)}` : lab.words.none, from = a => a ? fill(lab.words.interval, {low: a.low.toFixed(3), high: a.high.toFixed(3)}) : '';
-  set('auc', auc(reading.calibration), from(reading.calibration));
-  set('auc-test', auc(reading.test), from(reading.test));
-  set('tpr', percent(reading.found), reading.testFound === null ? '' : fill(lab.words.kept, {found: percent(reading.testFound), accused: percent(reading.testAccused)}));
-  const zone = reading.p === null ? null : zoneOf(reading);
-  find('verdict').dataset.zone = zone || '';
-  find('sentence').textContent = zone ? lab.known.zones[zone] : lab.words.unasked;
-  find('frequency').textContent = zone ? (lab.known.frequencies[reading.atLeast] || fill(lab.words.rank, {k: reading.atLeast, n: reading.holdouts.length})) : '';
-  find('scores').setAttribute('aria-label', fill(lab.words.scoresAlt, {auc: auc(reading.calibration)}));
-  find('map').setAttribute('aria-label', fill(lab.words.mapAlt, {lo: percent(band.lo), hi: edgeName(band.hi), auc: auc(reading.calibration)}));
-  if (lab.known.detail) difficulty(reading);
-}
-
-// The zones of mia_viz.verdict: by rank p-value, but never "ordinary" for a score above all others.
-function zoneOf({p, atLeast}) {
-  if (p <= lab.known.standsOut) return 'stands out';
-  return p > lab.known.ordinary && atLeast > 0 ? 'ordinary' : 'inconclusive';
-}
-
-function set(name, value, beside) {
-  find(name).textContent = value;
-  find(name + '-more').textContent = beside;
-}
-
-function difficulty(reading) {
-  const {w, h, ink} = sizeOf(find('without')), key = `${w} ${h} ${ink}`;
-  if (lab.withoutKey !== key) difficultyPlot(find('without'), lab, plain);
-  lab.withoutKey = key;
-  difficultyPlot(find('with'), lab, reading);
-  const {testMember, testHoldout} = lab.known.groups, tally = r => ({
-    missed: testMember.filter(i => !(r.scores[i] > r.bar)).length, accused: testHoldout.filter(i => r.scores[i] > r.bar).length});
-  for (const [name, r] of [['without', plain], ['with', reading]]) {
-    const text = fill(lab.words.mistakes, {...tally(r), members: testMember.length, holdouts: testHoldout.length});
-    find(name + '-count').textContent = text;
-    find(name).setAttribute('aria-label', text);
-  }
-}
-
 function summary() {
   const reading = element.lab && element.lab.reading;
-  if (!reading) return find('band').textContent;
-  return `${find('band').textContent} AUC ${reading.calibration.value.toFixed(2)}. ${find('sentence').textContent}`;
+  const band = [find('band').textContent, find('enlarged').textContent].filter(Boolean).join(' ');
+  return reading ? `${band} AUC ${reading.calibration.value.toFixed(2)}. ${find('sentence').textContent}` : band;
 }
 
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);

@@ -106,6 +106,14 @@ function logSpectrum(picture) {
   return out;
 }
 
+// Power of a picture per ring of its own grid, in as many rings as the errors have: {edges, counts, power}.
+function radialOf(part, bands) {
+  const {c, h, w, re, im, rho} = part, last = rho.reduce((a, b) => Math.max(a, b), 0), power = new Float64Array(bands);
+  const edges = Array.from({length: bands + 1}, (_, i) => (last + 1e-12) * i / bands), {index, counts} = rings(rho, edges);
+  for (let i = 0; i < re.length; i++) power[index[i % (h * w)]] += (re[i] ** 2 + im[i] ** 2) / (h * w);
+  return {edges, counts, power};
+}
+
 // ---- filters ------------------------------------------------------------------------------------------------------
 
 // Distance of every FFT bin to zero frequency as a share of Nyquist, (h, w), unshifted.

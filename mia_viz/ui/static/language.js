@@ -10,14 +10,12 @@ const QUIET = new Set(['SCRIPT', 'STYLE', 'TEXTAREA', 'PRE', 'NOSCRIPT']);
 const ATTRIBUTES = ['placeholder', 'aria-label', 'title', 'alt', 'aria-valuetext'];
 const NUMBER = /\d+(?:[.,]\d+)*/g;
 const WORDS = /\p{L}{2}/u;
-const MARK = /<\/?>/;
-const TERM = 'mv-term'; // what the glossary puts around a word
+const MARK = /<\/?>/, TERM = 'mv-term'; // what the glossary puts around a word
 const SENTENCE = /[^]+?[.!?](?:<\/>|["”)])*(?=\s|$)|[^]+$/g;
 const KEPT = 'mia-viz-language', MOST = 20000;
 
 const nodes = new WeakMap(), attributes = new WeakMap(), found = new Map(), spoken = new Set(), origins = new Map();
-const kinds = new Map();
-const missing = new Set();
+const kinds = new Map(), missing = new Set();
 let language = 'en', exact = new Map(), patterns = [], marks = {',': ',', '.': '.'};
 
 // ---- the catalogue ---------------------------------------------------------------------------------------------------
@@ -181,9 +179,11 @@ function place(run, text) { // a run's words go into its first node
   run.forEach((node, i) => write(node, i ? '' : text));
 }
 
+const standing = unit => segments(unit)[0].map(run => tidy(run.map(node => node.data).join(''))) // already in the language
+  .every(text => !WORDS.test(text) || spoken.has(text) || answer(text).text === text);
 function turn(unit) {
   const terms = language !== 'en' && unit.querySelector?.(`.${TERM}`);
-  if (terms && (spoken.has(tidy(unit.textContent)) || turnWith(unit, segments(unit, true), true))) return;
+  if (terms && (standing(unit) || turnWith(unit, segments(unit, true), true))) return;
   if (terms) unmark(unit);
   turnWith(unit, unit.nodeType === Node.TEXT_NODE ? [[[unit]], []] : segments(unit));
 }

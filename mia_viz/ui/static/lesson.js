@@ -1,18 +1,20 @@
 // The lesson's card: pages, ticks, place. Runs inside gradio's gr.HTML, which gives `element`, `props` and `trigger`;
-// the value is JSON made by mia_viz/ui/lesson.py. Goes with tabs.js, lesson_page.js and lesson_rates.js.
+// the value is JSON made by mia_viz/ui/lesson.py. Goes with tabs.js and the lesson_*.js.
 
 const find = name => element.querySelector('.ls-' + name);
 const lesson = JSON.parse(props.value), {words, pages} = lesson, KEY = 'mia-viz-lesson';
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-const card = find('card'), mark = makeRings();
+const card = find('card'), mark = makeRings(), echo = makeEcho(find('echo')), LINGER_MS = 2000, LATE_MS = [600, 1600, 3200];
 const saved = (() => { try { return JSON.parse(localStorage.getItem(KEY)) || {}; } catch { return {}; } })();
 const ticks = new Set(Array.isArray(saved.done) ? saved.done : []);
 let page = Number.isInteger(saved.page) && pages[saved.page] ? saved.page : 0, open = false, stop = () => {};
-let begun = Boolean(saved.begun), arriving = 0;
+let begun = Boolean(saved.begun), arriving = 0, steered = 0;
+let at = 0; // the task spoken of: for a moment the one just done, then the next
 
 const inside = selector => selector.startsWith('#lesson');
 const name = (at, k) => `${pages[at].id}/${k}`;
 const over = at => pages[at].tasks.every((_, k) => ticks.has(name(at, k)));
+const upcoming = () => Math.max(0, pages[page].tasks.findIndex((_, k) => !ticks.has(name(page, k))));
 const drawRates = makeRates(find('rates'), lesson.rates, words, fill);
 
 function keep() {
@@ -63,20 +65,38 @@ function turn(to, focus = true) {
   find('next').textContent = page === pages.length - 1 ? words.finish : words.next;
   find('body').scrollTop = 0;
   stop();
-  stop = watchTasks(tasks, tick);
+  echo([]);
+  at = upcoming();
+  stop = watchTasks(tasks, tick, k => ticks.has(name(page, k)));
+  at = upcoming(); // some are met on arrival
   show();
   if (figure === 'rates') drawRates();
   openTab(step);
   stage();
   if (focus) find('title').focus({preventScroll: true});
   tell();
-  const mine = ++arriving; // the tab's content may take a moment to be there
-  const look = tries => {
+  lookFor();
+}
+
+function lookFor(tries = 100, mine = ++arriving) { // the tab's content may take a moment to be there
+  setTimeout(() => {
     if (mine !== arriving || !open) return;
-    if (bringIntoView(tasks.find((_, k) => !ticks.has(name(page, k)))?.press || tasks[0].press, card) || !tries) return;
-    setTimeout(() => look(tries - 1), EVERY_MS);
-  };
-  setTimeout(() => look(100), EVERY_MS);
+    if (!attend() && tries) return lookFor(tries - 1, mine);
+    const hand = steered; // what is drawn late moves the rest, but a hand that scrolls has the last word
+    for (const wait of LATE_MS) setTimeout(() => { if (mine === arriving && open) attend(hand === steered); }, wait);
+  }, EVERY_MS);
+}
+
+function attend(move = true) { // bring what the task is about into view; what has no room there is copied into the card
+  const apart = bringIntoView(pages[page].tasks[at], card, move);
+  if (apart) echo(apart);
+  return Boolean(apart);
+}
+
+function say() { // the task where its list is out of view
+  const {tasks} = pages[page], {text} = tasks[at], done = ticks.has(name(page, at));
+  const form = over(page) ? words.all : done ? words.done : words.now;
+  find('now').textContent = fill(form, {task: text, number: at + 1, count: tasks.length});
 }
 
 function show() { // ticks, dots and rings
@@ -87,8 +107,8 @@ function show() { // ticks, dots and rings
     line.firstChild.setAttribute('role', 'img');
     line.firstChild.setAttribute('aria-label', done ? fill(words.done, {task: ''}).replace(/: ?$/, '') : fill(words.mark, {number: k + 1}));
   });
-  const next = pages[page].tasks.find((_, k) => !ticks.has(name(page, k))); // said where the list is out of view
-  find('now').textContent = next ? fill(words.now, {task: next.text}) : words.all;
+  say();
+  find('restart').hidden = !ticks.size;
   find('places').replaceChildren(...pages.map(({title}, at) => {
     const dot = Object.assign(document.createElement('button'), {type: 'button', onclick: () => turn(at)});
     dot.setAttribute('aria-label', fill(over(at) ? words.dotDone : words.dot, {page: at + 1, title}));
@@ -104,16 +124,28 @@ function tick(k) {
   if (ticks.has(name(page, k))) return;
   ticks.add(name(page, k));
   keep();
+  if (at !== k) { at = k; attend(false); }
   show();
   find('said').textContent = fill(words.done, {task: pages[page].tasks[k].text}) + (over(page) ? ' ' + words.all : '');
-  const next = pages[page].tasks.find((_, i) => !ticks.has(name(page, i)));
-  if (next) bringIntoView(next.press, card);
+  const mine = ++arriving, hand = steered; // what was done is looked at for a moment before the next task is
+  setTimeout(() => { if (mine === arriving && open && at === k) attend(hand === steered); }, LATE_MS[0]);
+  setTimeout(() => {
+    if (mine !== arriving || !open || over(page)) return;
+    at = upcoming();
+    say();
+    lookFor();
+  }, LINGER_MS);
+}
+
+function restart() {
+  ticks.clear();
+  enter(0);
 }
 
 function stage() { // the texts speak of an example; say so when the page shows something else
   const now = document.querySelector('#links')?.mvState;
   const other = now && !(now.finished && now.asked === lesson.example.target);
-  find('stage').hidden = !other || pages[page].id === 'own';
+  find('stage').hidden = !other || ['own', 'end'].includes(pages[page].id);
 }
 
 function fold(folded) {
@@ -134,6 +166,7 @@ function enter(to, focus = true) {
 function leave() {
   open = false;
   stop();
+  echo([]);
   card.hidden = true;
   document.body.classList.remove('mv-lesson', 'mv-lesson-folded');
   show();
@@ -147,13 +180,16 @@ function wire() {
   find('leave').textContent = words.leave;
   find('back').textContent = words.back;
   find('todo').textContent = words.todo;
+  find('restart').textContent = words.restart;
+  find('restart').onclick = restart;
+  find('echo').firstElementChild.textContent = words.copy;
   find('stage').firstChild.textContent = words.stage;
   find('restage').textContent = words.restage;
   const strip = find('noising').firstElementChild;
   strip.setAttribute('aria-label', words.noisingAlt);
   strip.replaceChildren(...lesson.noising.map(src => Object.assign(new Image(), {src, alt: ''})));
   find('noising').lastElementChild.textContent = words.noising;
-  find('open').onclick = () => open ? find('title').focus() : enter(pages.every((_, at) => over(at)) ? 0 : page);
+  find('open').onclick = () => open ? find('title').focus() : pages.every((_, at) => over(at)) ? restart() : enter(page);
   find('leave').onclick = leave;
   find('fold').onclick = () => fold(!card.classList.contains('ls-folded'));
   find('back').onclick = () => turn(page - 1);
@@ -162,7 +198,9 @@ function wire() {
   card.addEventListener('keydown', event => { if (event.key === 'Escape') { event.stopPropagation(); leave(); } });
   document.addEventListener('mv:state', () => { if (open) stage(); });
   document.addEventListener('mv:lesson', ({detail}) => enter(detail.page - 1, false));
+  for (const hand of ['wheel', 'touchmove', 'keydown', 'pointerdown']) addEventListener(hand, () => { steered++; }, {passive: true});
   addEventListener('resize', () => { if (open && !find('rates').hidden) drawRates(); });
+  setInterval(() => { if (open) attend(false); }, 1000); // a copy comes and goes with what it shows
   label();
 }
 

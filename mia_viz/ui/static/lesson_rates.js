@@ -23,7 +23,7 @@ function drawDots(canvas, counts) {
       const x = (place % COLUMNS + .5) * cell, y = (Math.floor(place / COLUMNS) + .5) * cell;
       pen.beginPath();
       if (member) pen.arc(x, y, size / 2, 0, 2 * Math.PI); else pen.rect(x - size / 2, y - size / 2, size, size);
-      if (pointed) pen.fill(); else { pen.globalAlpha = member ? 1 : .45; pen.stroke(); pen.globalAlpha = 1; }
+      if (pointed) pen.fill(); else { pen.globalAlpha = member ? 1 : document.body.classList.contains('dark') ? .75 : .45; pen.stroke(); pen.globalAlpha = 1; }
     }
   }
 }

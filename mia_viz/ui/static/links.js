@@ -1,51 +1,88 @@
 // Links to a state of the page. Runs inside gradio's gr.HTML, which gives `element`, `props` and `watch`; the value is
-// JSON made by mia_viz/ui/links.py. Goes with tabs.js.
+// JSON made by mia_viz/ui/links.py. Goes with tabs.js and settings.js.
 
 const said = element.querySelector('.lk-said');
 const holder = document.querySelector('#links') || element;
 const COPIED = 'The link is copied. It opens this view on any machine where MIA-Viz runs at the same address.';
-const OWN = 'The link is copied, without your own picture: pictures of one\u2019s own are never part of a link.';
+const PARTLY = 'The link is copied.';
 const FAILED = 'The browser does not let the page copy; take the link from the address bar.';
-const NAMES = ['target', 'picture', 'step', 'attack', 'band', 'shape', 'lesson', 'quiz'];
-let page = null, touched = false;
+const LOST = { // what a link cannot carry of what is seen
+  picture: 'Your own picture is never part of a link: an example opens in its place.',
+  model: 'Your own model is never part of a link: an example opens in its place.',
+  analyse: 'The answers are not part of a link: whoever opens it must press Analyse first.',
+  ask: 'The answers are not part of a link: whoever opens it must press Ask first.',
+  chosen: 'It opens the picture and model that are chosen, not the evidence named above.',
+  caption: 'A caption other than the picture\u2019s own is never part of a link.',
+  given: 'What was given or found out on this page is not part of a link.',
+};
+const EVIDENCE = ['restore', 'frequency', 'noise', 'structure', 'verdict'];
+const NAMES = ['target', 'picture', 'step', 'attack', 'band', 'shape', 'left', 'right', 'age', ...SETTINGS, 'lesson', 'quiz'];
+let page = null, touched = false, arrivals = 0;
 
 const bench = () => document.querySelector('#laboratory .lab')?.parentNode;
 const places = number => String(Math.round(100 * number) / 100);
+const sides = () => [...document.querySelectorAll('#compare-heads [data-side]')];
+const part = () => (tabShown() === 'compare' && tabOpen('ages') ? 'ages' : tabShown());
 
 function view() { // everything a link says, by name
-  const found = {step: tabShown()}, now = holder.mvState || {}, lab = bench()?.lab?.state;
-  if (now.target) found.target = now.target;
-  if (Number.isInteger(now.picture)) found.picture = now.picture;
-  if (lab && found.step === 'frequency') {
+  const step = tabShown(), now = holder.mvState || {}, lab = bench()?.lab?.state;
+  const {target, picture} = EVIDENCE.includes(step) ? now.about || {} : now; // evidence is about what was asked
+  const found = {step, target, picture, ...settingsOf(part())};
+  if (lab && step === 'frequency') {
     Object.assign(found, {attack: lab.key, shape: lab.shape});
     found.band = lab.preset || `${places(lab.lo)}-${places(lab.hi)}`;
   }
+  if (part() === 'compare' && sides().length === 2 && sides().every(({dataset}) => dataset.side)) {
+    [found.left, found.right] = sides().map(({dataset}) => dataset.side);
+  }
   if (page) found.lesson = page; // `page` itself is taken: gradio reads it as a page of the app
-  if (found.step === 'quiz') found.quiz = document.querySelector('#quiz-form')?.dataset.seed;
+  if (step === 'quiz') found.quiz = document.querySelector('#quiz-form')?.dataset.seed;
+  return found;
+}
+
+function lost() { // sentences about what is seen here and cannot be carried
+  const step = tabShown(), now = holder.mvState || {}, {target, picture, empty} = EVIDENCE.includes(step) ? now.about : now;
+  const typed = document.querySelector('#caption textarea, #caption input')?.value.trim() ?? '';
+  const same = now.target === now.about?.target && now.picture === now.about?.picture;
+  const found = [], say = (name, when) => { if (when && !found.includes(LOST[name])) found.push(LOST[name]); };
+  if (['many', 'own'].includes(step)) say('given', true);
+  if (part() === 'compare') {
+    say('picture', sides().some(({dataset}) => !dataset.side));
+    say('ask', sides().some(({dataset}) => dataset.side && dataset.carried !== 'true'));
+  }
+  if (!['choose', 'methods', ...EVIDENCE].includes(step)) return found;
+  say('model', !target);
+  say('picture', target && !Number.isInteger(picture));
+  if (!target || !Number.isInteger(picture)) return found;
+  say('chosen', step === 'choose' && !same && !now.about.empty);
+  say('analyse', !now.carried && (EVIDENCE.includes(step) || (step === 'choose' && same)));
+  say('caption', EVIDENCE.includes(step) ? !now.told && !empty : typed !== now.caption);
+  say('given', step === 'methods' && document.querySelector('#findings table'));
   return found;
 }
 
 function address() {
   const url = new URL(location.href), now = view();
   NAMES.forEach(name => url.searchParams.delete(name));
-  NAMES.filter(name => now[name]  !== undefined && now[name] !== null).forEach(name => url.searchParams.set(name, now[name]));
+  NAMES.filter(name => now[name] !== undefined && now[name] !== null).forEach(name => url.searchParams.set(name, now[name]));
   return url;
 }
 
-let waiting = 0;
 function follow() { // the address follows what is on the page, once something was touched
-  if (!touched) return;
-  clearTimeout(waiting);
-  waiting = setTimeout(() => history.replaceState(history.state, '', address()), 250);
+  const {href} = address();
+  if (touched && href !== location.href) history.replaceState(history.state, '', href);
 }
 
 async function copy() {
-  const url = address().href;
   touched = true;
   follow();
-  try { await navigator.clipboard.writeText(url); } catch { said.textContent = FAILED; return; }
-  said.textContent = Number.isInteger(holder.mvState?.picture) ? COPIED : OWN;
+  const missing = lost();
+  let first = missing.length ? PARTLY : COPIED;
+  try { await navigator.clipboard.writeText(address().href); } catch { first = FAILED; }
+  said.textContent = [first, ...missing].join(' ');
 }
+
+// ---- opening a link -------------------------------------------------------------------------------------------------
 
 function steer(wanted, tries = 200) { // the laboratory is there once its tab was opened
   const lab = bench();
@@ -53,12 +90,27 @@ function steer(wanted, tries = 200) { // the laboratory is there once its tab wa
   if (tries) setTimeout(() => steer(wanted, tries - 1), 100);
 }
 
-function go({step, attack, preset, lo, hi, shape, lesson: to}) {
+function turnTo(names, then, tries = 200) { // tabs one in another; a family's own tabs come a moment after its news
+  const mine = arrivals, [name, ...inner] = names;
+  if (!name) return then();
+  if (tabOpen(name)) return turnTo(inner, then);
+  openTab(name);
+  if (tries) setTimeout(() => { if (mine === arrivals) turnTo(names, then, tries - 1); }, 100);
+}
+
+function go({step, attack, preset, lo, hi, shape, age, settings, lesson: to}, lacking) {
   const laboratory = attack || preset || shape || hi !== null;
+  const tab = step || (laboratory && !to ? 'frequency' : null);
   touched = true;
+  arrivals += 1;
   if (to) document.dispatchEvent(new CustomEvent('mv:lesson', {detail: {page: to}}));
-  if (step) openTab(step); else if (laboratory && !to) openTab('frequency');
+  const wanted = {...settings, ...(age ? {age} : {})};
+  if (tab) turnTo(age && tab === 'compare' ? ['compare', 'ages'] : [tab], () => hold(part, wanted, () => add(lacking)));
   if (laboratory) steer({key: attack, preset, lo, hi, shape});
+}
+
+function add(sentence) {
+  if (!said.textContent.includes(sentence)) said.textContent = [said.textContent, sentence].filter(Boolean).join(' ');
 }
 
 function arrive() {
@@ -70,18 +122,21 @@ function arrive() {
   }
   if (data.open) {
     said.textContent = data.wrong;
-    go(data.open);
+    go(data.open, data.lacking);
   }
-  follow();
 }
 
 element.querySelector('.lk-copy').onclick = copy;
-for (const name of ['click', 'input', 'keydown']) {
-  document.addEventListener(name, event => { if (event.isTrusted) touched = true; }, {capture: true});
+for (const name of ['pointerdown', 'click', 'input', 'keydown']) {
+  document.addEventListener(name, event => {
+    if (!event.isTrusted) return;
+    touched = true;
+    const reading = ['Tab', 'Shift'].includes(event.key) || !['pointerdown', 'keydown'].includes(name);
+    if (!reading) arrivals += 1; // the visitor has taken over
+  }, {capture: true});
 }
-document.addEventListener('click', event => { if (event.target.closest('[role=tab], .qz-next')) setTimeout(follow, 50); });
-document.addEventListener('lab:drawn', follow);
-document.addEventListener('mv:page', ({detail}) => { page = detail.page; follow(); });
+document.addEventListener('mv:page', ({detail}) => { page = detail.page; });
+setInterval(follow, 400);
 watch('value', arrive);
 arrive();
 const asked = Object.fromEntries([...new URLSearchParams(location.search)].filter(([name]) => NAMES.includes(name)));

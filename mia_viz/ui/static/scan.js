@@ -91,9 +91,9 @@ function describe() {
   }
 }
 
-function chosen(level, width) {
-  const least = Math.max(1, (scan.high - scan.low) / 1000);
-  view = {level, width: Math.max(least, width), function: 'LINEAR', name: null};
+function chosen(level, width) { // the function is that of Volume.chosen_function
+  const wide = Math.max((scan.high - scan.low || 1) / 1000, width);
+  view = {level, width: wide, function: wide < 1 ? 'LINEAR_EXACT' : scan.chosen, name: null};
   requestAnimationFrame(draw);
   rest();
 }
