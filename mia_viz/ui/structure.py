@@ -157,7 +157,7 @@ def build(case: Case) -> StructureStep:
     words = "Level of noise the picture is taken to (drives every panel)"
     level = gr.Slider(**slider(case), label=words, elem_id="structure-level")
     now_view = gr.HTML(now(case, index), elem_id="structure-now")
-    gr.HTML("<h3>How long the structure lasts</h3>")
+    gr.HTML('<h2 class="mv-sub">How long the structure lasts</h2>')
     curve_view = gr.Plot(curve(case, index), show_label=False, elem_id="structure-curve")
     examples_view = gr.HTML(examples(case, index), elem_id="structure-examples")
     alone_view = gr.HTML(alone(case), elem_id="structure-alone")

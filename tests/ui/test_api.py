@@ -36,9 +36,23 @@ def client(url):
     return Client(url, verbose=False)
 
 
+OTHERS: set[Path] = set()
+"""Files of visitors of other apps that ran in this process before."""
+
+
+def files() -> set[Path]:
+    return {file for file in (private_folder() / UPLOADS).rglob("*") if file.is_file()}
+
+
+@pytest.fixture(autouse=True)
+def _others():
+    OTHERS.clear()
+    OTHERS.update(files())
+
+
 def uploads() -> list[Path]:
-    """Files of visitors that lie on the disk now."""
-    return [file for file in (private_folder() / UPLOADS).rglob("*") if file.is_file()]
+    """Files that visitors gave since the test began and that lie on the disk now."""
+    return [*files() - OTHERS]
 
 
 def digit(index: int = 7) -> dict:

@@ -49,6 +49,7 @@ def test_answers_and_the_place_of_the_keyboard_can_be_seen(watched, url, theme):
         watched.keyboard.press("Shift+Tab")
         watched.keyboard.press("Tab")
         expect(watched.locator(part)).to_be_focused()
+        watched.wait_for_timeout(500)  # the ring comes up slowly
         assert float(style(watched, ringed, "outlineWidth").removesuffix("px")) >= 3
         assert contrast(style(watched, ringed, "outlineColor"), ground) >= 4.5
 

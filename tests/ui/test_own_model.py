@@ -178,6 +178,7 @@ def test_the_page_fits_a_phone(browser, playwright, url, place, theme):
     fill(page, "where", place / "my-digits")
     page.locator("#own-open").click()
     expect(page.locator("#own-status")).to_contain_text("Opened and checked", timeout=180_000)
+    expect(page.locator("#own-chart .main-svg").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert serious(page) == []
     shoot(page, f"phone-own-{theme}")
