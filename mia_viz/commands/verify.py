@@ -41,7 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     content = verify.read(arguments.report)
     try:
-        checks, target = verify.seals(content), _target(arguments, content)
+        checks = [*verify.seals(content), *verify.page_beside(content, arguments.report)]
+        target = _target(arguments, content)
         own = bundled.reference_file(content["target"]["name"])
         file = arguments.reference or (own if content["reference"] is not None and own.is_file() else None)
         known = None if file is None else reference.load(file)

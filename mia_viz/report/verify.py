@@ -53,6 +53,20 @@ def read(file: Path) -> dict[str, Any]:
     return content
 
 
+def page_beside(content: Mapping[str, Any], file: Path) -> list[Check]:
+    """Whether the page that lies beside a report's JSON is of the same report: a kill between writing them parts them.
+
+    The page prints the JSON's hash. Nothing where there is no page of that name.
+    """
+    page = file.with_suffix(".html")
+    if not page.is_file():
+        return []
+    same = str(content.get(OF_CONTENT)) in page.read_text(encoding="utf-8", errors="replace")
+    return [
+        Check(same, f"{page.name} is of the same report." if same else f"{page.name} beside it is of another report.")
+    ]
+
+
 def seals(content: Mapping[str, Any]) -> list[Check]:
     """Whether the file still has the content that its hashes were taken of."""
     whole = of_content(content) == content.get(OF_CONTENT)

@@ -73,7 +73,7 @@ def test_a_reference_keeps_the_attacks_that_were_done(build, reference, tmp_path
     assert whole(tmp_path) == list(hashes(tmp_path))
 
 
-def test_an_older_report_stays_whole(model, reference, known, tmp_path):
+def test_an_older_report_stays_whole(model, reference, known, tmp_path, capsys):
     picture = next(Path(known[1]).iterdir())
     arguments = ["report", str(picture), "--target", str(model), "--reference", str(reference), "--out", str(tmp_path)]
     assert main(arguments) == 0
@@ -81,7 +81,13 @@ def test_an_older_report_stays_whole(model, reference, known, tmp_path):
     other = next(Path(known[3]).iterdir())
     killed(0, [arguments[0], str(other), *arguments[2:]])
     assert {name: h for name, h in hashes(tmp_path).items() if name in before} == before
+    verify = ["verify", str(tmp_path / "report.json"), "--target", str(model), "--reference", str(reference)]
+    assert main(verify) == 0
+    killed(2, [arguments[0], str(other), *arguments[2:]])  # the PDF and the page are new, the JSON is not
+    assert main(verify) == 1
+    assert "report.html beside it is of another report" in capsys.readouterr().out
     assert main([arguments[0], str(other), *arguments[2:]]) == 0
+    assert main(verify) == 0
     after = hashes(tmp_path)
     assert list(after) == list(before)
     assert all(after[name] != before[name] for name in before)
