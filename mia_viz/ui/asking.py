@@ -10,7 +10,7 @@ import gradio as gr
 
 from mia_viz import engine, subjects
 from mia_viz.case import Case
-from mia_viz.ui import choose, steps, worker
+from mia_viz.ui import choose, drawing, steps, worker
 from mia_viz.ui.parts import failure, progress_bar, status
 from mia_viz.ui.pick import Picked, truth
 from mia_viz.ui.walk import Screen, Walk, evidence_values
@@ -42,15 +42,8 @@ def wire(walk: Walk) -> tuple[gr.events.Dependency, gr.events.Dependency]:
     given = [walk.picked, step.target, step.caption.text, walk.screen]
     first = step.analyse.click(analyse, given, outputs, **MODEL)
     second = walk.verdict.twin.click(ask_twin, [walk.case, walk.asked, walk.screen], everything, **MODEL)
-    plots = [plot for some, _ in walk.drawn for plot in some]
     for event in (first, second):
-        event.then(
-            lambda case: [figure for _, draw in walk.drawn for figure in draw(case)],
-            walk.case,
-            plots,
-            show_progress="hidden",
-            api_visibility="private",
-        )
+        drawing.wire(event.then, walk.case, walk.drawings)
     step.cancel.click(None, None, None, cancels=[first, second], queue=False, api_visibility="private").then(
         lambda: (*[stopped("Stopped. What was finished is kept.")] * 2, *buttons(False)),
         None,

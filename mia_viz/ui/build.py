@@ -14,6 +14,7 @@ from mia_viz.ui import (
     caption,
     choose,
     compare,
+    drawing,
     frequency,
     glossary,
     language,
@@ -120,10 +121,8 @@ def _wire_plots(walk: Walk, tabs: list[gr.Tab]) -> None:
     Plots that a streaming event updates on a tab that was never opened stay blank (gradio 6.31), so they are not part
     of the stream; the step in view is redrawn when an analysis ends.
     """
-    for tab, (plots, draw) in zip(tabs[2:-1], walk.drawn, strict=True):
-        # Gradio takes what a handler with one output returns as that output, a list of one included.
-        drawing = draw if len(plots) > 1 else lambda case, draw=draw: draw(case)[0]
-        tab.select(drawing, walk.case, plots, show_progress="hidden", api_visibility="private")
+    for tab, one in zip(tabs[2:-1], walk.drawings, strict=True):
+        drawing.wire(tab.select, walk.case, [one])
 
 
 def _wire_choice(walk: Walk) -> None:

@@ -11,6 +11,7 @@ from mia_viz.bands import nyquist_shares
 from mia_viz.case import Case
 from mia_viz.figures import bands, images
 from mia_viz.ui import lab
+from mia_viz.ui.drawing import Drawing
 from mia_viz.ui.lab_data import payload
 
 ERROR_LIMIT = 0.3
@@ -31,9 +32,9 @@ class Frequency:
         return [self.rebuilt, self.split, self.masks]
 
     @property
-    def plots(self) -> list[gr.components.Component]:
-        """What is drawn when the step is opened, not while an analysis runs."""
-        return [self.laboratory.bench]
+    def drawing(self) -> Drawing:
+        """The laboratory is drawn when the step is opened, not while an analysis runs."""
+        return Drawing([], [self.laboratory.bench], lambda case: [payload(case)])
 
 
 def rebuilt(case: Case) -> str:
@@ -106,11 +107,6 @@ def masks(case: Case) -> str:
 def render(case: Case) -> list:
     """Values for `Frequency.outputs`."""
     return [rebuilt(case), split(case), masks(case)]
-
-
-def draw(case: Case) -> list[str]:
-    """Values for `Frequency.plots`."""
-    return [payload(case)]
 
 
 def build(start: Case) -> Frequency:

@@ -13,6 +13,7 @@ from mia_viz.case import Case
 from mia_viz.figures import images, noise
 from mia_viz.figures.palette import waiting
 from mia_viz.ui import noise_matrix, noise_settings
+from mia_viz.ui.drawing import Drawing
 from mia_viz.ui.noise_matrix import Beside
 from mia_viz.ui.noise_settings import WhatIf
 from mia_viz.ui.noise_tiles import DISTANCE_LIMIT, LATENT, NOISE_LIMIT, PICTURE_LIMIT, PICTURES, apart
@@ -48,9 +49,12 @@ class Noise:
         return [self.view, self.scrub, self.now, self.maps, self.rebuilt]
 
     @property
-    def plots(self) -> list[gr.components.Component]:
-        """What is drawn when the step is opened; the choices among them, so that all panels agree."""
-        return [self.cloud, self.curve, *self.choices, *self.beside.drawn, *self.settings.drawn]
+    def drawing(self) -> Drawing:
+        """The large panels, under every setting of the step."""
+        beside, what_if = self.beside, self.settings
+        controls = [self.scrub, self.view, beside.counting, beside.which, what_if.strength, what_if.count]
+        panels = [self.cloud, self.curve, *beside.drawn, *what_if.told]
+        return Drawing(controls, panels, draw, (what_if.answer,))
 
 
 def distances(case: Case, member: bool) -> np.ndarray:
@@ -183,9 +187,13 @@ def chosen(case: Case, index: int = 0) -> list:
     return [view, slider, now(case, index), maps(case, index), rebuilt(case)]
 
 
-def draw(case: Case) -> list:
-    """Values for `Noise.plots`, with the first answer chosen."""
-    return [*figures(case, 0), *chosen(case), *noise_matrix.draw(case), *noise_settings.draw(case)]
+def draw(
+    case: Case, place: int, view: str, counting: int, which: int, strength: int, count: int, answer: Case | None
+) -> list:
+    """Values for the panels of `Noise.drawing`: the answer at a place from 1, as one wants to see and count it."""
+    index = min(int(place), len(case.noises.levels) if case.noises else 1) - 1
+    beside = noise_matrix.draw(case, index, view, counting, which)
+    return [*figures(case, index), *beside, *noise_settings.draw(case, answer, strength, count, counting)]
 
 
 def build(start: Case) -> Noise:

@@ -57,6 +57,8 @@ PLANE_LEAD = (
 )
 
 
+SHOWN = 4
+"""Known pictures of each group."""
 BLANK = ("", "")
 """Values for `Beside.of_family`."""
 
@@ -76,7 +78,7 @@ class Beside:
     @property
     def drawn(self) -> list[gr.components.Component]:
         """What is drawn when the step is opened."""
-        return [self.counting, self.which, *self.scrubbed, self.matrix, self.plane_note]
+        return [*self.scrubbed, self.matrix, self.plane_note]
 
     @property
     def of_family(self) -> list[gr.components.Component]:
@@ -202,16 +204,10 @@ def plane_note(case: Case) -> str:
     return f'<p class="mv-note">{note} {rest}</p>'
 
 
-def draw(case: Case) -> list:
-    """Values for `Beside.drawn`, with the first level chosen."""
-    known = known_of(case)
-    count = 0 if known is None else len(known.group(True))
-    which = gr.Radio(_choices(count), value=0)
-    return [gr.Radio(value=COARSE), which, pair(case, 0), plane(case, 0), matrix(case, 0), plane_note(case)]
-
-
-def _choices(count: int) -> list[tuple[str, int]]:
-    return [(str(i + 1), i) for i in range(count)]
+def draw(case: Case, index: int, view: str, counting: int, which: int) -> list:
+    """Values for `Beside.drawn`."""
+    beside = pair(case, index, view, counting, which), plane(case, index, which)
+    return [*beside, matrix(case, index, view, counting), plane_note(case)]
 
 
 def build(case: Case) -> Beside:
@@ -223,7 +219,9 @@ def build(case: Case) -> Beside:
         )
         matrix_view = gr.HTML(css_template=CSS, elem_id="noise-matrix")
         gr.HTML("<h3>One of each, side by side</h3>")
-        which = gr.Radio(_choices(4), value=0, label="Which of the known pictures", elem_id="noise-which")
+        which = gr.Radio(
+            [(str(i + 1), i) for i in range(SHOWN)], value=0, label="Which of the known pictures", elem_id="noise-which"
+        )
         pair_view = gr.HTML(css_template=CSS, elem_id="noise-pair")
         gr.HTML(f'<h3>One plane for all pictures</h3><p class="mv-lead">{PLANE_LEAD}</p>')
         plane_view = gr.Plot(show_label=False, elem_id="noise-plane")

@@ -76,13 +76,8 @@ class WhatIf:
 
     @property
     def told(self) -> list[gr.components.Component]:
-        """What follows the two settings."""
+        """What follows the two settings, and is drawn when the step is opened."""
         return [self.words, self.table, self.chart, self.ask]
-
-    @property
-    def drawn(self) -> list[gr.components.Component]:
-        """What is drawn when the step is opened."""
-        return [self.strength, self.count, *self.told]
 
 
 def grid_of(case: Case) -> SettingsGrid | None:
@@ -214,10 +209,15 @@ def done(answer: Case) -> str:
     return status(said + " It has no part in the verdict, whose reference was asked as usual.")
 
 
-def draw(case: Case) -> list:
-    """Values for `WhatIf.drawn`: the usual setting."""
-    slider, radio = gr.Slider(value=USUAL[1]), gr.Radio(value=USUAL[0])
-    return [radio, slider, words(case, *USUAL), table(case, *USUAL), chart(case, None, *USUAL), button(case, *USUAL)]
+def draw(case: Case, answer: Case | None, strength: int, count: int, counting: int) -> list:
+    """Values for `WhatIf.told`."""
+    at = int(strength), int(count)
+    return [
+        words(case, *at, counting),
+        table(case, *at, counting),
+        chart(case, answer, *at, counting),
+        button(case, *at),
+    ]
 
 
 def build(case: Case) -> WhatIf:
@@ -245,19 +245,14 @@ def wire(part: WhatIf, case: gr.State, asked: gr.State, view: gr.Radio, counting
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     chosen = [part.strength, part.count, counting]
 
-    def tell(current: Case, answer: Case | None, strength: int, count: int, counting: int) -> tuple:
-        at = int(strength), int(count)
-        drawing = chart(current, answer, *at, counting)
-        return words(current, *at, counting), table(current, *at, counting), drawing, button(current, *at)
-
     for choice in chosen:
-        choice.input(tell, [case, part.answer, *chosen], part.told, **quiet)
+        choice.input(draw, [case, part.answer, *chosen], part.told, **quiet)
     for choice in (view, counting):
         choice.input(again, [case, part.answer, view, counting], part.again, **quiet)
     given = [case, asked, part.strength, part.count]
     asking = part.ask.click(ask, given, [part.status, part.ask, part.answer], **MODEL)
     shown = asking.then(settle, [case, part.answer, view, counting], [part.status, part.again], **quiet)
-    shown.then(tell, [case, part.answer, *chosen], part.told, **quiet)
+    shown.then(draw, [case, part.answer, *chosen], part.told, **quiet)
 
 
 def ask(case: Case, asked: Picked, strength: int, count: int) -> Iterator[tuple]:

@@ -16,6 +16,7 @@ from mia_viz.figures.structure import wear_curve
 from mia_viz.structure import KnownStructure, known_structure
 from mia_viz.targets import bundled
 from mia_viz.ui.controls import MEANINGS
+from mia_viz.ui.drawing import Drawing
 
 WAITING = '<p class="mv-note">Not computed yet: press Analyse on the first page, or wait for it to come in.</p>'
 LEVELS = (0, 50, 100, 150, 200, 250, 300)
@@ -37,8 +38,9 @@ class StructureStep:
         return [self.level, self.now, self.examples, self.alone]
 
     @property
-    def plots(self) -> list[gr.Plot]:
-        return [self.curve]
+    def drawing(self) -> Drawing:
+        """The curve, at the level that the slider stands at."""
+        return Drawing([self.level], [self.curve], lambda case, level: [curve(case, index_of(case, level))])
 
 
 def start(case: Case) -> int:
@@ -49,6 +51,11 @@ def start(case: Case) -> int:
 def place(levels: tuple[int, ...], wanted: float) -> int:
     """The place of the level closest to a wanted one."""
     return min(range(len(levels)), key=lambda i: abs(levels[i] - wanted))
+
+
+def index_of(case: Case, level: float) -> int:
+    """The place of the slider's level among those of a case."""
+    return place(case.structure.levels if case.structure else LEVELS, level)
 
 
 def slider(case: Case) -> dict:
@@ -141,11 +148,6 @@ def render(case: Case) -> list:
     return [gr.Slider(**slider(case)), now(case, index), examples(case, index), alone(case)]
 
 
-def draw(case: Case) -> list[go.Figure]:
-    """Values for `StructureStep.plots`, with the level of the score chosen."""
-    return [curve(case, start(case))]
-
-
 def build(case: Case) -> StructureStep:
     """Lay out the step."""
     gr.HTML(
@@ -168,7 +170,7 @@ def wire(step: StructureStep, case: gr.State) -> None:
     """The slider redraws every panel from stored evidence; no model is asked."""
 
     def moved(current: Case, level: float) -> tuple:
-        index = place(current.structure.levels if current.structure else LEVELS, level)
+        index = index_of(current, level)
         return now(current, index), curve(current, index), examples(current, index)
 
     outputs = [step.now, step.curve, step.examples]

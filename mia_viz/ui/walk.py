@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
@@ -13,6 +12,7 @@ from mia_viz import engine, subjects
 from mia_viz.case import Case
 from mia_viz.pictures.drawing import UNSEEN
 from mia_viz.ui import choose, frequency, noise, restore, structure, verdict
+from mia_viz.ui.drawing import Drawing
 from mia_viz.ui.pick import own_caption
 from mia_viz.ui.steps import Steps
 
@@ -69,13 +69,9 @@ class Walk:
         return [self.verdict.status, self.choose.analyse, self.choose.cancel]
 
     @property
-    def drawn(self) -> list[tuple[list[gr.Plot], Callable[[Case], list]]]:
-        """The plots that are drawn from the case alone, and what draws them."""
-        return [
-            (self.frequency.plots, frequency.draw),
-            (self.noise.plots, noise.draw),
-            (self.structure.plots, structure.draw),
-        ]
+    def drawings(self) -> list[Drawing]:
+        """What waits until its step is opened, one for each step from Frequency on."""
+        return [self.frequency.drawing, self.noise.drawing, self.structure.drawing]
 
 
 def evidence_values(case: Case) -> list:

@@ -69,7 +69,7 @@ def test_every_value_has_its_component(case):
     with gr.Blocks():
         step = noise.build(case)
     assert len(noise.render(case)) == len(step.outputs)
-    assert len(noise.draw(case)) == len(step.plots)
+    assert len(noise.draw(case, 1, PICTURES, COARSE, 0, *USUAL, None)) == len(step.drawing.panels)
 
 
 def test_a_model_without_stored_answers_shows_nothing_of_them(case):
