@@ -13,9 +13,12 @@ import torch
 from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 from PIL import Image
 
+from mia_viz.cli import main
 from mia_viz.targets import bundled
 
 SIDE = 16
+ATTACKS = ["--attack", "loss,noise_aggregation,fcre"]
+"""Of references and reports."""
 
 
 def write_model(folder: Path, seed: int, steps: int = 1000) -> Path:
@@ -95,3 +98,35 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     bundled.population.cache_clear()
     yield assets
     bundled.population.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory, model, folders) -> Path:
+    """A reference of own pictures."""
+    file = tmp_path_factory.mktemp("own") / "own.safetensors"
+    known = ["--members", str(folders[0]), "--holdouts", str(folders[1])]
+    assert main(["reference", "build", "--target", str(model), *ATTACKS, *known, "--out", str(file)]) == 0
+    return file
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory) -> Path:
+    """A picture with a telling name and metadata that must not travel."""
+    file = tmp_path_factory.mktemp("query") / "Jane Doe 1970.png"
+    values = np.random.default_rng(8).integers(60, 200, (4, 4), dtype=np.uint8)
+    image = Image.fromarray(values).resize((16, 16), Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[315] = "Doctor Secret"
+    image.save(file, exif=exif)
+    return file
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, model, own, picture) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    assert main(["report", str(picture), "--target", str(model), "--reference", str(own), "--out", str(folder)]) == 0
+    return folder
+
+
+def read(folder: Path) -> dict:
+    return json.loads((folder / "report.json").read_text())
