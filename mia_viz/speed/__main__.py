@@ -15,7 +15,7 @@ from typing import Any
 from mia_viz.commands.common import write_file, write_json
 from mia_viz.speed.scale import FULL, QUICK, Scale
 
-SECTIONS = ("attacks", "loop", "number", "nfe", "size", "workers", "startup")
+SECTIONS = ("attacks", "loop", "number", "nfe", "size", "workers", "laboratory", "startup")
 
 
 def main(argv: list[str] | None = None) -> int:

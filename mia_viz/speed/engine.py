@@ -79,7 +79,7 @@ def loop(scale: Scale, work: Path) -> dict[str, Any]:
     unet, signal = plain_model(bundled.ASSETS / "targets" / scale.target)
     alone, one_by_one = _timed(lambda: plain_pia(unet, signal, pictures, 1))
     together, in_batches = _timed(lambda: plain_pia(unet, signal, pictures, LOOP_BATCH))
-    options = Options(batch=LOOP_BATCH, part=4 * LOOP_BATCH, workers=0)
+    options = Options(batch=LOOP_BATCH, part=4 * LOOP_BATCH)
     folder = work / "loop-out"
     chosen = [plan("pia", {"t": str(LOOP_T)})]
     ours, _ = _timed(lambda: api.run_audit(target, pictures, folder, chosen, options))
@@ -102,6 +102,14 @@ def plain_model(folder: Path) -> tuple[UNet2DModel, torch.Tensor]:
 
 
 @torch.no_grad()
+def laboratory(scale: Scale, work: Path) -> dict[str, Any]:
+    """What a move of the band costs on the server by number of known pictures."""
+    from mia_viz.laboratory import timing
+
+    counts = [count for count in scale.counts if count >= 100]
+    return {"moves": timing.MOVES, "rows": [timing.moves(count).as_json() for count in counts]}
+
+
 def plain_pia(unet: UNet2DModel, signal: torch.Tensor, pictures: Path, batch: int) -> np.ndarray:
     """PIA as a short script would have it: Kong et al., raw statistic (N,). Grey pictures only."""
     files, found = sorted(pictures.glob("*.png")), []

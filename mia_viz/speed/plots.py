@@ -130,6 +130,16 @@ def _workers(found: Section) -> Figure:
     return figure
 
 
+def _laboratory(found: Section) -> Figure:
+    figure, (axis,) = _panels(1)
+    known = [row["pictures"] for row in found["rows"]]
+    _line(axis, known, [row["median"] for row in found["rows"]], 0, "median")
+    _line(axis, known, [row["slowest"] for row in found["rows"]], 1, "slowest")
+    _label(axis, "known pictures", "milliseconds per move", "xy")
+    axis.legend(fontsize=7, frameon=False)
+    return figure
+
+
 def _startup(found: Section) -> Figure:
     figure, (programs, imports) = _panels(2)
     for axis, pairs in ((programs, list(found["rows"].items())), (imports, found["imports"])):
@@ -152,5 +162,6 @@ DRAWN: dict[str, Callable[[Section], Figure]] = {
     "nfe": _nfe,
     "size": _size,
     "workers": _workers,
+    "laboratory": _laboratory,
     "startup": _startup,
 }

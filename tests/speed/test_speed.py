@@ -49,6 +49,13 @@ FOUND = {
     "nfe": {"target": "toy", "batch": 4, "rows": [{**COST, "nfe": n, "wall": 0.01 + 0.02 * n} for n in (1, 2, 4)]},
     "size": {"batch": 4, "rows": [{**COST, "side": 16}, {**COST, "side": 32}]},
     "workers": {"target": "toy", "pictures": 48, "part": 16, "rows": [{"engine": "shards", "one": 5.0, "two": 9.0}]},
+    "laboratory": {
+        "moves": 60,
+        "rows": [
+            {"pictures": 100, "median": 0.5, "slowest": 0.9, "map": 3.0, "budget": 50.0},
+            {"pictures": 10_000, "median": 2.0, "slowest": 51.0, "map": 90.0, "budget": 50.0},
+        ],
+    },
     "startup": {"target": "toy", "rows": {"python -m mia_viz --help": 0.2}, "imports": [["torch", 1.5]]},
 }
 
@@ -67,6 +74,7 @@ def test_the_page_works_out_what_it_says(measured):
     assert "20 ms per question and 10 ms per picture, at most 0 % off" in words
     assert "drc at 16" in words
     assert "| shards |   5 |   9 | 1.80 |" in words
+    assert "with 10,000 pictures: exceeded by the slowest of 60 moves" in words
     assert words.count("![") == len(FOUND)
     assert words.count("processor made up, cores 2") == 1
 
@@ -120,6 +128,12 @@ def test_the_plain_loop_is_the_attack(tmp_path):
     ours = run(Probe(open_folder(folder), x_0), plan("pia", {"t": str(engine.LOOP_T)})).raw
     for batch in (1, 2):
         np.testing.assert_allclose(engine.plain_pia(unet, signal, tmp_path, batch), ours, rtol=1e-4)
+
+
+def test_the_laboratory_is_measured_from_a_hundred_pictures_on(tmp_path):
+    found = engine.laboratory(QUICK, tmp_path)
+    assert [row["pictures"] for row in found["rows"]] == [100]
+    assert all(0 < row["median"] <= row["slowest"] for row in found["rows"])
 
 
 def test_a_child_tells_what_its_audit_did(tmp_path):
