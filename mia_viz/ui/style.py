@@ -33,6 +33,15 @@ CSS = """
 #steps button[role=tab] { font-size: 1.02rem; }
 body:not(.dark) #steps button[role=tab][aria-selected=true] { color: #1d4ed8; }
 #next-1, #next-2, #next-3, #next-4, #next-5, #next-6 { max-width: 320px; margin: 1rem auto 0; }
+/* One left and one right edge for everything: blocks with a label keep 12 px to their sides, so the others do, too. */
+.tabitem .row:has(> button) { padding-inline: 12px; box-sizing: border-box; }
+.tabitem .column > button:not([id^=next-]) { margin-inline: 12px; width: auto; }
+.tabitem .block:not(.padded, [style*=dashed]):not(:has(> .html-container)), #family { box-sizing: border-box;
+  padding-inline: 12px !important; }
+.tabitem .block[style*=dashed] { margin-inline: 12px; width: auto; border-width: 1px; border-radius: 8px;
+  border-color: var(--neutral-400); }
+.tabitem .block[style*=dashed] > label.float { border: 0; background: none; }
+@media (min-width: 641px) { #steps > .tab-wrapper { padding-inline: 12px; box-sizing: border-box; } }
 .mv-subject { margin: .2rem 0 0; font-size: .95rem; opacity: .9; }
 .mv-lead { max-width: 68ch; font-size: 1.05rem; }
 .mv-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(118px, 1fr)); gap: 14px; margin: .4rem 0; }
@@ -102,6 +111,8 @@ body:not(.dark) #steps button[role=tab][aria-selected=true] { color: #1d4ed8; }
 .mv-status { min-height: 1.6rem; }
 .mv-chosen { max-width: 170px; }
 .mv-error { border-left: 6px solid #b45309; padding: 6px 14px; }
+.mv-again { all: unset; cursor: pointer; padding: 3px 0; text-decoration: underline; text-underline-offset: 4px; }
+.mv-again:focus-visible { outline: 2px solid #1d4ed8; }
 .mv-table { border-collapse: collapse; width: 100%; font-size: .93rem; border: 0 !important; }
 .mv-table tr { border: 0 !important; }
 .mv-table td, .mv-table th { text-align: left; padding: 5px 14px 5px 0 !important; border: 0 !important;
