@@ -40,7 +40,8 @@ WRONG = {
 class View:
     """What a link asks for; None where it says nothing.
 
-    picture: index in its population. preset: of the laboratory; lo, hi: shares of Nyquist, given where preset is not.
+    picture: index in its population. preset: of the laboratory; lo, hi: shares of Nyquist, given where preset is not;
+    rest: what lies outside counts so much, 0 to 1.
     left, right: columns of the comparison as (target, picture). age: passes through the training pictures. settings:
     (name, value) of other controls, see SETTINGS. lesson: its page, from 1 (gradio reads the name `page` for itself).
     quiz: the seed of ten pictures.
@@ -53,6 +54,7 @@ class View:
     preset: str | None = None
     lo: float | None = None
     hi: float | None = None
+    rest: float = 0.0
     shape: str | None = None
     left: tuple[str, int] | None = None
     right: tuple[str, int] | None = None
@@ -124,14 +126,15 @@ def _column(text: str, family: str) -> tuple[str, int] | None:
 
 
 def _band(text: str) -> dict | None:
-    """A preset's name, or two edges as shares of Nyquist: "0.05-0.3"."""
+    """A preset's name, or two edges as shares of Nyquist, and what the rest counts: "0.05-0.3" or "0-0.15-0.2"."""
     if text in [preset[0] for preset in presets(64)]:
         return {"preset": text}
     try:
-        lo, hi = (float(part) for part in text.split("-"))
+        lo, hi, rest = (float(part) for part in (text if text.count("-") > 1 else f"{text}-0").split("-"))
     except ValueError:
         return None
-    return {"lo": lo, "hi": min(hi, HIGHEST)} if 0 <= lo < min(hi, HIGHEST) else None
+    hi = min(hi, HIGHEST)
+    return {"lo": lo, "hi": hi, "rest": rest} if 0 <= lo < hi and 0 <= rest < 1 else None
 
 
 def _whole(text: str, last: int, first: int = 1) -> int | None:

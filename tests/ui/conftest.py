@@ -66,3 +66,30 @@ def go(page: Page, step: str, ready: str) -> None:
     """Move to a step of the walk and wait for a part of it."""
     page.get_by_role("tab", name=re.compile(step)).click()
     page.wait_for_selector(ready)
+
+
+def copied(page: Page) -> str:
+    """The link that the button copies."""
+    page.locator(".lk-copy").click()
+    expect(page.locator(".lk-said")).to_contain_text("copied")
+    return page.evaluate("navigator.clipboard.readText()")
+
+
+@pytest.fixture
+def arrived(browser, watched):
+    """Opens a link as the one who was sent it does: in a browser that was never here."""
+    contexts = []
+
+    def arrive(link: str) -> Page:
+        for context in contexts:
+            context.close()
+        contexts[:] = [browser.new_context(viewport={"width": 1280, "height": 900})]
+        page = contexts[0].new_page()
+        page.set_default_timeout(60_000)
+        page.goto(link)
+        return page
+
+    watched.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    yield arrive
+    for context in contexts:
+        context.close()

@@ -12,7 +12,7 @@ from mia_viz.targets import bundled
 from mia_viz.ui import links, pick
 from mia_viz.ui.lab import static
 from mia_viz.ui.link_reading import SETTINGS, WRONG, WRONG_PAIR, View, parse
-from tests.ui.conftest import go, shoot
+from tests.ui.conftest import copied, go, shoot
 
 
 def test_a_whole_address_is_read():
@@ -33,6 +33,7 @@ def test_a_whole_address_is_read():
     assert view == View("brain-b", 130, "frequency", **band, lesson=4, quiz=12)
     assert parse({**query, "picture": "130"})[0] == view
     assert parse({"band": "fremia"})[0] == View(preset="fremia")
+    assert parse({"band": "0-0.2-0.2"})[0] == View(lo=0.0, hi=0.2, rest=0.2)
 
 
 def test_a_pair_an_age_and_the_settings_of_a_step_are_read():
@@ -61,6 +62,7 @@ def test_every_setting_of_the_browser_is_one_that_a_link_may_name():
         ("step", ["", "Choose", "structure", "settings"]),
         ("attack", ["", "none", "loss; drop"]),
         ("band", ["", "0.3-0.05", "0.1-0.1", "-0.1-0.3", "nan-1", "0-nan", "inf-inf", "a-b", "0.1", "2-3"]),
+        ("band", ["0-1-1", "0-1-0-1", "0-1--1", "0-1-nan"]),
         ("shape", ["", "square"]),
         ("lesson", ["0", "99", "-1", "x", "1e3"]),
         ("quiz", ["0", "10000", "x"]),
@@ -118,35 +120,8 @@ def test_the_state_tells_what_is_chosen_from_what_was_asked_and_whether_a_link_b
     assert links.state(other, "emoji-b", pick.blank_case(other, "emoji-b"), other)["carried"] is True
 
 
-def copied(page: Page) -> str:
-    """The link that the button copies."""
-    page.locator(".lk-copy").click()
-    expect(page.locator(".lk-said")).to_contain_text("copied")
-    return page.evaluate("navigator.clipboard.readText()")
-
-
 def radio(part: str, place: int) -> str:
     return f"{part} label:nth-of-type({place}) input"
-
-
-@pytest.fixture
-def arrived(browser, watched):
-    """Opens a link as the one who was sent it does: in a browser that was never here."""
-    contexts = []
-
-    def arrive(link: str) -> Page:
-        for context in contexts:
-            context.close()
-        contexts[:] = [browser.new_context(viewport={"width": 1280, "height": 900})]
-        page = contexts[0].new_page()
-        page.set_default_timeout(60_000)
-        page.goto(link)
-        return page
-
-    watched.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    yield arrive
-    for context in contexts:
-        context.close()
 
 
 def shown(page: Page, tab: str) -> None:

@@ -78,9 +78,9 @@ function scaleEnds(name, pair) {
 }
 
 // A method and a band from outside: a link's. Before anything has arrived they are kept for then.
-element.steer = ({key, preset, lo, hi, shape}) => {
+element.steer = ({key, preset, lo, hi, rest, shape}) => {
   if (key) wanted = key;
-  if (hi) Object.assign(state, {lo, hi, rest: 0, preset: ''});
+  if (hi) Object.assign(state, {lo, hi, rest, preset: ''});
   if (preset) state.preset = preset;
   if (shape) state.shape = shape;
   if (lab) arrive();

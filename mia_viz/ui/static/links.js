@@ -30,7 +30,7 @@ function view() { // everything a link says, by name
   const found = {step, target, picture, ...settingsOf(part())};
   if (lab && step === 'frequency') {
     Object.assign(found, {attack: lab.key, shape: lab.shape});
-    found.band = lab.preset || `${places(lab.lo)}-${places(lab.hi)}`;
+    found.band = lab.preset || [lab.lo, lab.hi, ...(lab.rest ? [lab.rest] : [])].map(places).join('-');
   }
   if (part() === 'compare' && sides().length === 2 && sides().every(({dataset}) => dataset.side)) {
     [found.left, found.right] = sides().map(({dataset}) => dataset.side);
@@ -98,7 +98,7 @@ function turnTo(names, then, tries = 200) { // tabs one in another; a family's o
   if (tries) setTimeout(() => { if (mine === arrivals) turnTo(names, then, tries - 1); }, 100);
 }
 
-function go({step, attack, preset, lo, hi, shape, age, settings, lesson: to}, lacking) {
+function go({step, attack, preset, lo, hi, rest, shape, age, settings, lesson: to}, lacking) {
   const laboratory = attack || preset || shape || hi !== null;
   const tab = step || (laboratory && !to ? 'frequency' : null);
   touched = true;
@@ -106,7 +106,7 @@ function go({step, attack, preset, lo, hi, shape, age, settings, lesson: to}, la
   if (to) document.dispatchEvent(new CustomEvent('mv:lesson', {detail: {page: to}}));
   const wanted = {...settings, ...(age ? {age} : {})};
   if (tab) turnTo(age && tab === 'compare' ? ['compare', 'ages'] : [tab], () => hold(part, wanted, () => add(lacking)));
-  if (laboratory) steer({key: attack, preset, lo, hi, shape});
+  if (laboratory) steer({key: attack, preset, lo, hi, rest, shape});
 }
 
 function add(sentence) {
