@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mia_viz.case import Case, Finding
-from mia_viz.own_models import SHELF, command_flags, is_own
+from mia_viz.own_described import command_flags
+from mia_viz.own_models import SHELF, is_own
 from mia_viz.pictures.picture import View
 from mia_viz.pictures.prepare import Prepared
 from mia_viz.reference import Reference, ReferenceFileError, load

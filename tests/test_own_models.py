@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import re
 import shutil
-import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mia_viz import engine, own_models, reference
-from mia_viz.allowed import NotAllowed
+from mia_viz import engine, reference
 from mia_viz.cli import main
-from mia_viz.own_models import REPLACED, SHELF, Shelf
+from mia_viz.own_models import SHELF
 from mia_viz.own_reference import ONLY_HOLDOUTS, Built, Named, build, look, private_folder, questions, use
 from mia_viz.pictures.files import load_picture
 from mia_viz.pictures.prepare import prepare
@@ -244,31 +241,6 @@ def test_a_reference_of_other_weights_is_refused(own, folders, tmp_path):
     second = SHELF.open(str(tmp_path / "second"))
     with pytest.raises(ValueError, match="other weights"):
         use(second.name, str(file))
-
-
-def test_one_model_is_open_and_the_one_before_is_given_up(folders, tmp_path):
-    shelf = Shelf()
-    first = shelf.open(str(folders / "tiny"))
-    weights = weakref.ref(shelf.target(first.name).unet)
-    with pytest.raises(NotAllowed):
-        shelf.open(str(tmp_path / "none"))
-    assert shelf.target(first.name) is not None  # a wrong name costs nothing
-    second = shelf.open(str(folders / "tiny"))
-    gc.collect()
-    assert weights() is None
-    with pytest.raises(ValueError, match=re.escape(REPLACED)):
-        shelf.target(first.name)
-    assert shelf.own(first.name).title == "tiny"  # pages about it can still be read
-    shelf.close()
-    with pytest.raises(ValueError, match="no longer open"):
-        shelf.target(second.name)
-
-
-def test_of_older_models_the_known_pictures_are_forgotten(own, folders, monkeypatch):
-    monkeypatch.setattr(own_models, "KEPT", 2)
-    names = [built(own.name, named(folders), attacks=["loss"]).own.name for _ in range(3)]
-    assert [engine.reference(name) is None for name in names] == [True, False, False]
-    assert subject(names[0]).title == "tiny"
 
 
 def test_pickles_and_half_models_are_refused(folders, tmp_path):

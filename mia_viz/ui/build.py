@@ -13,6 +13,7 @@ from mia_viz.ui import (
     asking,
     caption,
     choose,
+    coming_back,
     compare,
     drawing,
     frequency,
@@ -62,12 +63,13 @@ def build_app(served: bool = False) -> gr.Blocks:
         if served:
             sign_out.build()
         # Gradio confines style sheets of the app to its own element; paper needs rules for the whole page.
-        gr.HTML(f"{HEAD}<style>{static('print.css')}</style>", js_on_load=static("print.js"))
+        scripts = "\n".join((static("print.js"), coming_back.script()))
+        head = gr.HTML(f"{HEAD}<style>{static('print.css')}</style>", js_on_load=scripts, elem_id="head")
         with gr.Row(elem_id="learn"):
             tour, _, link = lesson.build(), glossary.build(), links.build(start, first)
-        # Not forgotten one by one, else a report could be about another picture than the page: see housekeeping.
+        # What is kept in a visit is forgotten by `mia_viz.ui.housekeeping`, together, and not by gradio one by one.
         case, picked, asked, screen = (gr.State(value) for value in (start, first, first, Screen(OPENING_FAMILY)))
-        uploaded = gr.State(None, time_to_live=900)
+        uploaded = gr.State(None)
         shown = gr.HTML(subject(start), elem_id="subject")
         with gr.Tabs(selected=1, overflow_behavior="wrap", elem_id="steps") as tabs:
             parts, each, onward = [], [], []
@@ -112,6 +114,7 @@ def build_app(served: bool = False) -> gr.Blocks:
         quiz.wire(ten)
         own_model.wire(own, walk, _switched(walk), _turned)
         links.wire(link, walk, tour, ten, beside)
+        coming_back.wire(head, walk, (beside, page, sets, table), _switched(walk), _turned)
     return app
 
 

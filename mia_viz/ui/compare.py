@@ -70,10 +70,15 @@ class Compare:
         """What chooses the two columns."""
         return [part for one in self.pickers for part in (one.thumbs, one.target)]
 
+    @property
+    def everything(self) -> list[gr.components.Component]:
+        """What is filled when the page is opened."""
+        return [self.table, self.kept, self.revealed, *self.presets, *self.pictures, *self.panels]
+
 
 def build() -> Compare:
     """Lay out the page, empty: it is filled when it is opened."""
-    table, kept, revealed = gr.State(None, time_to_live=3600), gr.State((), time_to_live=3600), gr.State(False)
+    table, kept, revealed = gr.State(None), gr.State(()), gr.State(False)
     with gr.Tabs(elem_id="compare-tabs"):
         with gr.Tab("Side by side", id="beside"):
             gr.HTML(
@@ -119,9 +124,8 @@ def _views() -> tuple[gr.components.Component, ...]:
 def wire(page: Compare, tab: gr.Tab, walk: Walk) -> None:
     """Open, choose, scrub, reveal and ask."""
     shown = [page.table, page.kept, page.revealed, page.task, page.band, page.level]
-    everything = [page.table, page.kept, page.revealed, *page.presets, *page.pictures, *page.panels]
     mine = [walk.choose.target, walk.picked, walk.choose.caption.text]
-    tab.select(_opened, [*shown, *mine, walk.case], everything, **QUIET)
+    tab.select(_opened, [*shown, *mine, walk.case], page.everything, **QUIET)
     ages.wire(page.ages, tab, walk.choose.target)
     for name, button in zip(PRESETS, page.presets, strict=True):
 
@@ -200,6 +204,11 @@ def _opened(
     offered = presets(family)
     buttons = [gr.Button(visible=name in offered) for name in PRESETS]
     return table, kept, seen, *buttons, *_pictures(table, picked), *_panels(table, kept, seen, task, band, level)
+
+
+def emptied(case: Case, picked: Picked) -> tuple:
+    """Values for `Compare.everything`: as when the page is opened for the first time."""
+    return _opened(None, (), False, None, ALL_DETAIL, 1, case.target, picked, picked.caption or "", case)
 
 
 def _picked(side: Side, index: object, picked: Picked, caption: str) -> Side:

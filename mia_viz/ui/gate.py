@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers
@@ -19,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mia_viz.serving.visitors import Visitor
 from mia_viz.ui.gate_answer import Answer, Rules
-from mia_viz.ui.gate_queue import busy, event_session
+from mia_viz.ui.gate_queue import busy, event_session, named
 from mia_viz.ui.gate_request import (
     API,
     FILE,
@@ -35,6 +36,10 @@ from mia_viz.ui.gate_request import (
 from mia_viz.ui.gate_sign_in import SignIn
 from mia_viz.ui.gate_upload import take_upload
 from mia_viz.ui.housekeeping import Housekeeping
+from mia_viz.ui.letting_go import ASKING, HEADER, LET_GO
+
+if TYPE_CHECKING:
+    import gradio as gr
 
 OPEN = ("/assets/", "/static/", "/svelte/")
 OPEN_EXACT = {"/theme.css", f"{API}theme.css", "/favicon.ico", "/robots.txt", "/manifest.json", f"{API}startup-events"}
@@ -42,6 +47,8 @@ PAGES = {"/", "/config", "/config/"}
 PLAIN = {f"{API}info", f"{API}info/", f"{API}user", f"{API}user/", f"{API}app_id", f"{API}app_id/"}
 HEARTBEAT = f"{API}heartbeat/"
 NAMED_IN_BODY = {f"{API}queue/join", f"{API}queue/join/", f"{API}cancel", f"{API}reset", f"{API}reset/"}
+TOLD = "mia-viz.told"
+"""Of a scope: the page whose request asks what was let go."""
 ELSEWHERE = "This request comes from another page, or from another name for this machine, and was not answered."
 SIGN_IN = "Please sign in again."
 NOT_YOURS = "This does not belong to your visit."
@@ -120,8 +127,10 @@ class Gate:
         elif path in NAMED_IN_BODY and scope["method"] == "POST":
             body = await whole_body(receive)
             try:
-                await self._check_body(visitor, path, body, scope)
+                scope = await self._check_body(visitor, path, body, scope)
                 await self.app(scope, replayed(body, receive), answer)
+                if TOLD in scope:
+                    self.housekeeping.told(scope[TOLD])
             finally:
                 if path.startswith(f"{API}queue/join") and answer.status != 200:
                     remove_own(body, visitor.folder.resolve())
@@ -147,27 +156,46 @@ class Gate:
         ):
             raise Refused(403, NOT_YOURS)
 
-    async def _check_body(self, visitor: Visitor, path: str, body: bytes, scope: Scope) -> None:
+    async def _check_body(self, visitor: Visitor, path: str, body: bytes, scope: Scope) -> Scope:
+        """The scope to pass on. Raises Refused."""
         try:
             content = json.loads(body)
             session = content["session_hash"] if "reset" not in path else ""
         except (ValueError, LookupError, TypeError, RecursionError):
             raise Refused(400, RELOAD) from None
         if "reset" in path:
-            return
+            return scope
         self._check_session(visitor, session if isinstance(session, str) else "")
         blocks = scope["app"].get_blocks()
         if path.endswith("cancel"):
             owner = event_session(blocks, content.get("event_id"))
             if owner is not None and not self.visitors.owns(visitor, owner):
                 raise Refused(403, NOT_YOURS)
-            return
+            return scope
         folder = visitor.folder.resolve()
         if not all(own_file(file, folder) for file in named_files(content.get("data"))):
             raise Refused(403, NOT_YOURS)
         if self.rules.one_each:
-            for _ in range(30):  # one that was cancelled just now needs a moment to end
-                if not busy(blocks, content.get("fn_index"), visitor.sessions):
-                    return
-                await asyncio.sleep(0.1)
-            raise Refused(503, BUSY)
+            await self._wait_for_turn(blocks, content.get("fn_index"), visitor)
+        return self._with_what_was_let_go(session, content, blocks, scope)
+
+    async def _wait_for_turn(self, blocks: gr.Blocks, function: object, visitor: Visitor) -> None:
+        for _ in range(30):  # one that was cancelled just now needs a moment to end
+            if not busy(blocks, function, visitor.sessions):
+                return
+            await asyncio.sleep(0.1)
+        raise Refused(503, BUSY)
+
+    def _with_what_was_let_go(self, session: str, content: dict, blocks: gr.Blocks, scope: Scope) -> Scope:
+        """A page that asks is told in a header what was let go; any other request of it has to wait until then."""
+        house, header = self.housekeeping, HEADER.encode()
+        if not named(blocks, content.get("fn_index"), ASKING):
+            if not house.use(blocks, session):
+                raise Refused(409, LET_GO)
+            return scope
+        gone, event = house.gone(blocks, session), content.get("event_data")
+        if not gone and isinstance(event, dict) and event.get("touched") is True:
+            house.used(session)
+        said = (header, ",".join(map(str, sorted(gone))).encode())
+        others = [(name, value) for name, value in scope["headers"] if name != header]
+        return {**scope, "headers": [*others, said], TOLD: session}

@@ -27,6 +27,17 @@ def busy(blocks: gr.Blocks, function: object, sessions: Collection[str]) -> bool
     return any(event.fn.concurrency_limit == 1 and event.session_hash in sessions for event in _events(blocks))
 
 
+def named(blocks: gr.Blocks, function: object, name: str) -> bool:
+    """Whether a function of the app, by its number in a request, has a name."""
+    asked = blocks.fns.get(function) if isinstance(function, int) else None
+    return asked is not None and asked.name == name
+
+
+def asking(blocks: gr.Blocks, session: str, name: str) -> bool:
+    """Whether a page waits for an answer of the function of a name."""
+    return any(event.session_hash == session and event.fn.name == name for event in _events(blocks))
+
+
 def at_work(blocks: gr.Blocks) -> set[str]:
     """Pages that wait for something or have something running."""
     return {event.session_hash for event in _events(blocks)}

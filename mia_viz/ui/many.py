@@ -21,7 +21,6 @@ from mia_viz.ui.report import link
 if TYPE_CHECKING:
     from mia_viz.set_audit import SetAnswer
 
-TTL = 3600
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 ONE = {"concurrency_limit": 1, "concurrency_id": "sets", **QUIET}
 """One set at a time, beside single pictures: a large set may take an hour, and nobody else should wait for it."""
@@ -99,7 +98,7 @@ def build() -> Many:
 
 
 def _group(name: str, label: str) -> Group:
-    held = gr.State(Collection(), time_to_live=TTL)
+    held = gr.State(Collection())
     files = gr.File(label=label, file_count="multiple", height=150, elem_id=f"{name}-files")
     with gr.Row():
         words = gr.HTML(status(Collection().sentence), elem_id=f"{name}-words")

@@ -147,7 +147,10 @@ def wire(page: Methods, tab: gr.Tab, picked: gr.State, target: gr.Radio, caption
     """Fill the page when it is opened; ask and stop."""
 
     def opened(current: Picked, name: str, told: str) -> tuple:
-        picker = gr.CheckboxGroup(choices(name, told), value=chosen_first(name, told))
+        try:
+            picker = gr.CheckboxGroup(choices(name, told), value=chosen_first(name, told))
+        except ValueError as error:  # a model of one's own that is no longer open
+            return failure(error), *[gr.skip()] * (len(filled) - 1)
         asked = f"<p>asked of <b>{escape(subjects.subject(name).title)}</b>{with_caption(name, told)}</p>"
         return chosen_tile(current) + asked, picker, needs(name, told), *quality.render(name)
 

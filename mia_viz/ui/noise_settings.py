@@ -236,7 +236,7 @@ def build(case: Case) -> WhatIf:
                 gr.HTML(f'<p class="mv-note">{POINTS}</p>')
         ask = button(case, *USUAL)
         line, maps = gr.HTML(status(), elem_id="noise-status"), gr.HTML(elem_id="noise-again")
-        answer = gr.State(None, time_to_live=3600)
+        answer = gr.State(None)
     return WhatIf(area, strength, count, said, view, plot, ask, line, maps, answer)
 
 

@@ -85,5 +85,9 @@ def file_corner() -> tuple[gr.Accordion, gr.Radio, gr.File, scan.Scan]:
             height=120,
             elem_id="upload",
         )
+        gr.HTML(
+            '<p class="mv-note">Nobody else can see it. It is forgotten a minute after the page is closed, and after '
+            "15 minutes in which you do not use the page.</p>"
+        )
         viewer = scan.build()
     return corner, how, upload, viewer

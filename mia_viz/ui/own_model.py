@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from mia_viz import engine
-from mia_viz.allowed import NotAllowed
 from mia_viz.figures.palette import waiting
-from mia_viz.own_models import NONE_OPEN, SHELF
-from mia_viz.own_reference import Looked, never_seen
+from mia_viz.own_models import NONE_OPEN
+from mia_viz.own_reference import Looked
 from mia_viz.pictures.volume import Volume
+from mia_viz.ui import own_model_opening as opening
 from mia_viz.ui import own_model_reference as known
-from mia_viz.ui import own_model_words as words
-from mia_viz.ui import pick, scan, worker
+from mia_viz.ui import pick, scan
 from mia_viz.ui.asking import MODEL, buttons, stopped
-from mia_viz.ui.parts import failure, progress_bar, status
+from mia_viz.ui.lab import static
+from mia_viz.ui.parts import failure, status
 
 if TYPE_CHECKING:
     from mia_viz.case import Case
-    from mia_viz.health import Health
-    from mia_viz.own_models import Own
     from mia_viz.ui.pick import Picked
     from mia_viz.ui.walk import Screen, Walk
 
 NARROW = {"scale": 0, "min_width": 160}
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-TTL = 3600
 SEE_CHART = """(...given) => {
   document.querySelector('#own-chart').scrollIntoView({block: 'center'});
   return given;
@@ -53,7 +48,7 @@ class Asking:
 class OwnModel:
     """Components of the page. held: the name of this visit's model, "" for none. rate: questions a second, or None.
 
-    rest: everything that needs an open model.
+    again: pressed from wherever a sentence says that the model was let go. rest: everything that needs an open model.
     """
 
     held: gr.State
@@ -63,6 +58,7 @@ class OwnModel:
     precision: gr.Radio
     open: gr.Button
     stop: gr.Button
+    again: gr.Button
     status: gr.HTML
     card: gr.HTML
     rest: gr.Column
@@ -75,7 +71,7 @@ class OwnModel:
 
 def build() -> OwnModel:
     """Lay out the page."""
-    held, rate = gr.State("", time_to_live=TTL), gr.State(None, time_to_live=TTL)
+    held, rate = gr.State(""), gr.State(None)
     gr.HTML(
         '<p class="mv-lead">Ask a model of your own. Say where it lies on this machine; it is opened, described and '
         "checked here, and then it can be walked through like the models that come with MIA-Viz.</p>"
@@ -95,9 +91,14 @@ def build() -> OwnModel:
     with gr.Row():
         opener = gr.Button("Open", variant="primary", **NARROW, elem_id="own-open")
         stop = gr.Button("Cancel", **NARROW, elem_id="own-stop", interactive=False)
+        again = gr.Button("Open it again", visible="hidden", elem_id="own-again")
     gr.HTML(
         '<p class="mv-note">Weights are read from safetensors, or from a published .pt file without running anything '
-        "in it. One model is open at a time; nothing leaves this machine, and only a hub's id asks the network.</p>"
+        "in it. Nothing leaves this machine, and only a hub's id asks the network. Your model is open for this visit "
+        "alone: nobody else who uses this app can see or ask it, and a minute after the page is closed it is gone. "
+        "Opening another one takes its place.</p>",
+        js_on_load=static("again.js"),
+        apply_default_css=False,
     )
     status_view = gr.HTML(status(), elem_id="own-status")
     card = gr.HTML("", elem_id="own-card")
@@ -111,7 +112,7 @@ def build() -> OwnModel:
         health = gr.HTML("", elem_id="own-health")
         part = known.build()
         asking = _build_asking()
-    first = (held, rate, where, lora, precision, opener, stop, status_view, card)
+    first = (held, rate, where, lora, precision, opener, stop, again, status_view, card)
     return OwnModel(*first, rest, health, chart, sample, part, asking)
 
 
@@ -141,14 +142,18 @@ def wire(
     outputs = [page.held, page.rate, page.status, page.open, page.stop, page.card, page.rest, page.health, page.chart]
     outputs += [page.sample, walk.choose.family, *page.known.outputs]
 
-    def opened(where: str, lora: str, precision: str) -> Iterator[dict]:
-        yield from _open(page, walk, where, lora, precision)
+    def opened(where: str, lora: str, precision: str, request: gr.Request) -> Iterator[dict]:
+        yield from opening.opened(page, walk, where, lora, precision, request.session_hash or "")
+
+    def opened_again(name: str) -> Iterator[dict]:
+        yield from opening.opened_again(page, name)
 
     given = [page.where, page.lora, page.precision]
     running = [listen(opened, given, outputs, **MODEL) for listen in (page.open.click, page.where.submit)]
+    running.append(page.again.click(opened_again, page.held, [page.status, page.open, page.stop], **MODEL))
 
     def checked(name: str, looked: Looked | None) -> Iterator[dict]:
-        yield from _check_again(page, name, looked)
+        yield from opening.checked_again(page, name, looked)
 
     measured = [page.rate, page.status, page.open, page.stop, page.health, page.chart, page.sample]
     running.append(page.known.check.click(checked, [page.held, page.known.looked], measured, js=SEE_CHART, **MODEL))
@@ -157,84 +162,6 @@ def wire(
     )
     known.wire(page.known, page.held, page.rate, walk.choose.family)
     _wire_asking(page, walk, switched, turned)
-
-
-def _open(page: OwnModel, walk: Walk, where: str, lora: str, precision: str) -> Iterator[dict]:
-    """Open a model and check it; every piece of news goes to the page as it comes.
-
-    A wrong name costs nothing: the model that was open before stays. One that turns out to be no model costs it.
-    """
-    opener, stop = buttons(True)
-    yield {page.status: words.opening(0), page.open: opener, page.stop: stop}
-    own = None
-    try:
-        for update in worker.follow(lambda progress, tell: tell(SHELF.open(where, lora, precision))):
-            if update.found is None:
-                yield {page.status: words.opening(update.seconds)}
-                continue
-            own = update.found
-        yield {page.held: own.name, walk.choose.family: known.family_switch(own.name), **_described(page, own)}
-        yield from _check(page, own)
-    except Exception as error:  # the last boundary before a visitor
-        lost = {page.card: "", page.rest: gr.Column(visible=False), page.held: "", page.rate: None}
-        yield {page.status: failure(error), **({} if own or isinstance(error, NotAllowed) else lost)}
-    opener, stop = buttons(False)
-    yield {page.open: opener, page.stop: stop}
-
-
-def _described(page: OwnModel, own: Own) -> dict:
-    """What is shown as soon as a model is open; what was said of another one is gone."""
-    blank = {page.health: "", page.sample: "", page.chart: waiting("being measured")}
-    return {page.card: words.card(own), page.rest: gr.Column(visible=True), **blank, **known.emptied(page.known, own)}
-
-
-def _check_again(page: OwnModel, name: str, looked: Looked | None) -> Iterator[dict]:
-    """The health check on pictures of one's own that the model never saw, which it must know how to denoise."""
-    opener, stop = buttons(True)
-    yield {page.status: status("Reading the pictures."), page.open: opener, page.stop: stop}
-    try:
-        if not name or looked is None:
-            raise ValueError(NONE_OPEN)
-        yield from _check(page, SHELF.own(name), looked)
-    except Exception as error:  # the last boundary before a visitor
-        yield {page.status: failure(error)}
-    opener, stop = buttons(False)
-    yield {page.open: opener, page.stop: stop}
-
-
-def _check(page: OwnModel, own: Own, looked: Looked | None = None) -> Iterator[dict]:
-    """The health check, level by level, on made-up pictures or on those that were looked at."""
-    steps, done, start = engine.opened(own.name).schedule.steps, None, time.perf_counter()
-
-    def job(progress, tell: Callable[[Health], None]) -> None:
-        from mia_viz.health import check_health
-
-        pictures, captions = (None, None) if looked is None else never_seen(looked, own.name)
-        tell(check_health(engine.opened(own.name), pictures, captions, progress=progress, tell=tell))
-
-    for update in worker.follow(job):
-        values = {page.status: progress_bar(update.share, update.seconds)}
-        if update.found is not None:
-            done = update.found
-            values |= {
-                page.chart: words.health_chart(done, steps),
-                page.health: words.health_words(done, False, looked is None),
-            }
-            if done.sample is None:  # the sample is drawn one question at a time, which says little of batches
-                values |= {page.rate: update.asked / max(update.seconds, 1e-9) or None}
-        yield values
-    if done is not None:
-        did = "Opened and checked" if looked is None else "Checked"
-        message = status(f"{did} in {time.perf_counter() - start:.0f} s on the {_where(own)}.")
-        yield {
-            page.status: message,
-            page.health: words.health_words(done, True, looked is None),
-            page.sample: words.sample(done),
-        }
-
-
-def _where(own: Own) -> str:
-    return engine.device_words(own.name)
 
 
 def _wire_asking(

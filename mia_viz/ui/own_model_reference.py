@@ -63,7 +63,7 @@ class Known:
 
 def build() -> Known:
     """Lay out the part."""
-    looked = gr.State(None, time_to_live=3600)
+    looked = gr.State(None)
     gr.HTML(
         "<h2>3. Pictures to compare with</h2><p>A score means something only beside those of pictures whose answer is "
         "known. Name a folder of pictures that your model never saw, of the same kind and source, and, if you have "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from mia_viz.own_models import ModelLetGo
 from mia_viz.ui import log
 
 
@@ -39,7 +40,10 @@ def error_panel(error: ValueError) -> str:
 
 
 def failure(error: Exception) -> str:
-    """What a visitor reads when a job fails."""
+    """What a visitor reads when a job fails, with a way on where there is one."""
+    if isinstance(error, ModelLetGo):
+        again = '<button type="button" class="mv-again">Open it again</button>'
+        return f'<div class="mv-status" role="alert">{escape(str(error))} {again}</div>'
     return error_panel(ValueError(sentence(error)))
 
 

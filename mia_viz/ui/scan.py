@@ -28,7 +28,6 @@ STEPS = 65535
 MOST_WINDOWS = 6
 """Of the file's own that are offered."""
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
-TTL = 900
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def build() -> Scan:
         )
         preview = gr.HTML("", elem_id="scan-preview")
         use = gr.Button("Use this slice", elem_id="use-slice")
-    return Scan(area, viewer, preview, use, gr.State(None, time_to_live=TTL), gr.State(View(), time_to_live=TTL))
+    return Scan(area, viewer, preview, use, gr.State(None), gr.State(View()))
 
 
 def values(volume: Volume | None, how: str, target: str) -> list:

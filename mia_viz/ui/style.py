@@ -42,6 +42,9 @@ body:not(.dark) #steps button[role=tab][aria-selected=true] { color: #1d4ed8; }
   border-color: var(--neutral-400); }
 .tabitem .block[style*=dashed] > label.float { border: 0; background: none; }
 @media (min-width: 641px) { #steps > .tab-wrapper { padding-inline: 12px; box-sizing: border-box; } }
+/* Under the mouse, too, what is chosen looks chosen. */
+input:is([type=radio], [type=checkbox]):checked:hover { border-color: var(--checkbox-border-color-selected) !important;
+  background-color: var(--checkbox-background-color-selected) !important; }
 .mv-subject { margin: .2rem 0 0; font-size: .95rem; opacity: .9; }
 .mv-lead { max-width: 68ch; font-size: 1.05rem; }
 .mv-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(118px, 1fr)); gap: 14px; margin: .4rem 0; }

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 ONE = {"concurrency_limit": 1, "concurrency_id": "sets", **QUIET}
-TTL = 900
 PLACE, PICTURE, STATE = "#", "picture", "state"
 WIDTHS = ("56px", "190px", "150px", "260px")
 """Of place, name, a method and state."""
@@ -90,8 +89,8 @@ def build() -> Through:
                 elem_id="table-rows",
             )
             gr.HTML(NOTE)
-    archive = gr.State(None, time_to_live=TTL, delete_callback=remove)
-    return Through(folder, upload, archive, how, start, stop, status_view, table, gr.State(None, time_to_live=TTL))
+    archive = gr.State(None, delete_callback=remove)
+    return Through(folder, upload, archive, how, start, stop, status_view, table, gr.State(None))
 
 
 def wire(page: Through, target: gr.Radio, chosen: list[gr.blocks.Block], tabs: gr.Tabs, opened) -> None:

@@ -168,7 +168,7 @@ def _unsaid(words: str) -> list:
 
 def build(start: Case) -> VerdictStep:
     """Lay out the step."""
-    told = gr.State(None, time_to_live=3600)
+    told = gr.State(None)
     answer_view = gr.HTML(pending(start), elem_id="answer")
     beside_view = gr.HTML("", elem_id="beside")
     with gr.Row():

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from mia_viz.own_models import SHELF
+
 if TYPE_CHECKING:  # the engine, and torch with it, is loaded behind the first screen
     from mia_viz.probe import Progress
 
@@ -45,7 +47,8 @@ def follow(job: Callable[[Progress, Callable[[T], None]], object]) -> Iterator[U
 
     def work() -> None:
         try:
-            job(progress, news.put)
+            with SHELF.in_use():  # a model that is being asked is not let go to make room for another
+                job(progress, news.put)
             news.put(None)
         except Cancelled:
             news.put(None)

@@ -23,7 +23,8 @@ MODULES = (
         "noises",
         "own_data",
     ),
-    *("notes", "own_models", "own_reference", "sensitivity", "set_audit", "sets", "statement", "strength", "subjects"),
+    *("notes", "own_described", "own_models", "own_reference", "sensitivity", "set_audit", "sets", "statement"),
+    *("strength", "subjects"),
     *("together", "verdict"),
 )
 SOURCES = ("ui/*.py", "figures/*.py", "pictures/*.py", "laboratory/*.py", *(f"{name}.py" for name in MODULES))

@@ -15,7 +15,7 @@ from mia_viz.health import check_health
 from mia_viz.own_models import SHELF
 from mia_viz.own_reference import Looked, Named
 from mia_viz.targets import bundled
-from mia_viz.ui import own_model
+from mia_viz.ui import own_model, own_model_opening
 from mia_viz.ui import own_model_words as words
 from tests.commands.conftest import write_model, write_pictures
 from tests.ui.conftest import go, shoot
@@ -72,7 +72,7 @@ def test_a_wrong_name_costs_nothing_and_a_broken_model_costs_the_one_before(own,
         walk = SimpleNamespace(choose=SimpleNamespace(family=gr.Radio([])))
     changed = []
     for name in ("none", "broken"):
-        news = own_model._open(page, walk, str(tmp_path / name), "", "auto")
+        news = own_model_opening.opened(page, walk, str(tmp_path / name), "", "auto")
         changed.append({component: value for part in news for component, value in part.items()})
     assert all("mv-error" in part[page.status] for part in changed)
     assert page.held not in changed[0]
