@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
-# Are weaknesses known of the versions in requirements.txt? Asks the PyPA advisory database through pip-audit.
-# Exit code 0: none, or the database cannot be reached from here (which is said); 1: there are some.
+# Are weaknesses known of the versions in constraints.txt (all that the app, its tests, MONAI and Ray bring)? Asks the
+# advisory database of the Python Package Index through pip-audit, which is not kept.
+# Exit code 0: none, or the database cannot be reached from here (which is said, after a minute at most); 1: some.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 python=.venv/bin/python
 [ -x "$python" ] || python=python3
 tools=$(mktemp -d)
 trap 'rm -rf "$tools"' EXIT
-if ! "$python" -m pip install --quiet --disable-pip-version-check --target "$tools" pip-audit >"$tools/log" 2>&1; then
+if ! timeout 60 "$python" -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 10 \
+  --target "$tools" pip-audit >"$tools/log" 2>&1; then
   echo "Dependencies were not audited: pip-audit cannot be installed here."
   exit 0
 fi
-PYTHONPATH="$tools" timeout 300 "$python" -m pip_audit --requirement requirements.txt --disable-pip --no-deps \
-  --format json --progress-spinner off >"$tools/found.json" 2>"$tools/log"
+PYTHONPATH="$tools" timeout 300 "$python" -m pip_audit --requirement constraints.txt --disable-pip --no-deps \
+  --timeout 10 --format json --progress-spinner off >"$tools/found.json" 2>"$tools/log"
 "$python" - "$tools/found.json" <<'PY'
 import json, sys
 try:
