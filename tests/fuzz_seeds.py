@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pydicom
+import skimage
 from PIL import Image
 
 from tests.pictures.samples import ORIENTATION, png, tiff
@@ -24,6 +25,9 @@ from tests.pictures.samples import ORIENTATION, png, tiff
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 LARGEST_SEED = 200_000
 DICOM, NIFTI = Path(pydicom.__file__).parent / "data" / "test_files", Path(nibabel.__file__).parent / "tests" / "data"
+PHOTOGRAPHS = Path(skimage.__file__).parent / "data"
+ENDINGS = {".png": "PNG", ".jpg": "JPEG", ".tif": "TIFF", ".npy": "numpy"}
+"""How the files that scikit-image ships end, by format."""
 ARCHIVES = {"tar": ".tar", "tar packed": ".tar.gz", "zip of pictures": ".zip", "Parquet": ".parquet", "Arrow": ".arrow"}
 """Kinds that hold many pictures, and how their files end."""
 MODEL = {
@@ -49,6 +53,9 @@ def pictures() -> dict[str, list[bytes]]:
             found[kind].append(saved(Image.fromarray(grey), kind))
     for kind, data in _rarer(rng, colour):
         found[kind].append(data)
+    for file in sorted(PHOTOGRAPHS.iterdir()):
+        if file.suffix in ENDINGS and file.stat().st_size < LARGEST_SEED:
+            found[ENDINGS[file.suffix]].append(file.read_bytes())
     scans = [file.read_bytes() for file in sorted(DICOM.glob("*.dcm")) if file.stat().st_size < LARGEST_SEED]
     found["DICOM"] = scans
     scans = [file.read_bytes() for file in sorted(NIFTI.glob("*.nii*")) if file.stat().st_size < LARGEST_SEED]
