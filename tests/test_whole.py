@@ -102,5 +102,5 @@ def test_shards_that_start_together_agree(tmp_path):
         for shard in shards:
             shard.join()
         assert os.listdir(folder) == ["audit.json"]
-    with pytest.raises(ValueError, match="another attacks"):
+    with pytest.raises(ValueError, match="other attacks"):
         Manifest("pictures", {"attacks": ["pia"]}).agree(folder)

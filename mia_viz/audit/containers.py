@@ -64,8 +64,8 @@ def _of_zip(file: BinaryIO, name: str, near: bool, passed: Passed) -> Iterator[t
                 passed(f"{name}/{info.filename}")
 
 
-FAILS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
-"""What opening or reading a member raises where the archive is at fault."""
+FAILS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError)
+"""What opening or reading a member raises where the archive is at fault; the last for a name in no alphabet."""
 
 
 def _is_dicom(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
-from mia_viz.audit.pages import largest_page
+from mia_viz.audit.pages import Chunk, directory, largest_page
 from mia_viz.audit.reading import CAPTION_BYTES, Answer, Reader, broken
 from mia_viz.audit.walk import Found, is_local
 from mia_viz.pictures.limits import MAX_BYTES, MAX_SCAN_BYTES
@@ -42,6 +42,7 @@ def of_parquet(file: BinaryIO, found: Found, source: Source) -> Iterator[tuple[s
         table = ParquetFile(file, buffer_size=BUFFER, pre_buffer=False)
         columns = _columns(table.schema_arrow, source.columns)
         sizes = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
+        chunks = _chunks(file, len(sizes))
         if min(sizes, default=0) < 0 or 0 <= found.size < sum(sizes):  # a row takes a byte at least
             raise pa.ArrowInvalid("more rows than bytes")
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -51,10 +52,21 @@ def of_parquet(file: BinaryIO, found: Found, source: Source) -> Iterator[tuple[s
         return
     row = 0
     for group, size in enumerate(sizes):
-        rows = _Rows(table, group, columns, file if is_local(source.system) else None)
+        wanted = [chunk for chunk in chunks[group] if chunk.column in columns]
+        rows = _Rows(table, group, size, columns, wanted, file if is_local(source.system) else None)
         for place in range(size):
             yield f"{found.name}#{row}", _reader(rows.row, place, found, source)
             row += 1
+
+
+def _chunks(file: BinaryIO, groups: int) -> list[list[Chunk]]:
+    try:
+        found = directory(file)
+    except ValueError as error:
+        raise pa.ArrowInvalid(str(error)) from error
+    if len(found) != groups:
+        raise pa.ArrowInvalid("another directory")
+    return found
 
 
 class TooLargeError(ValueError):
@@ -62,13 +74,17 @@ class TooLargeError(ValueError):
 
 
 class _Rows:
-    """One group of rows, read forward a few rows at a time.
+    """One group of `size` rows, read forward a few rows at a time.
 
+    chunks: what the directory says of the columns in this group.
     file: to look at its pages before they are unpacked; None where that would be slow, and the directory is believed.
     """
 
-    def __init__(self, table: ParquetFile, group: int, columns: list[str], file: BinaryIO | None) -> None:
-        self.table, self.group, self.columns, self.file = table, group, columns, file
+    def __init__(
+        self, table: ParquetFile, group: int, size: int, columns: list[str], chunks: list[Chunk], file: BinaryIO | None
+    ) -> None:
+        self.table, self.group, self.size, self.columns = table, group, size, columns
+        self.chunks, self.file = chunks, file
         self._batches: Iterator[pa.RecordBatch] | None = None
         self._batch: pa.RecordBatch | None = None
         self._start = 0
@@ -101,13 +117,10 @@ class _Rows:
 
     def _at_once(self) -> int:
         """Bytes that the columns' largest page unpacks to; where pages are not looked at, those of a mean row."""
-        stated = self.table.metadata.row_group(self.group)
-        chunks = [stated.column(k) for k in range(stated.num_columns)]
-        chunks = [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] in self.columns]
         if self.file is None:
-            return max((chunk.total_uncompressed_size // max(1, stated.num_rows) for chunk in chunks), default=0)
+            return max((chunk.unpacked // max(1, self.size) for chunk in self.chunks), default=0)
         try:
-            return max((largest_page(self.file, chunk) for chunk in chunks), default=0)
+            return max((largest_page(self.file, chunk) for chunk in self.chunks), default=0)
         except ValueError as error:
             raise pa.ArrowInvalid(str(error)) from error
 

@@ -25,6 +25,7 @@ VARIANTS = ("", "fp16", "bf16")
 MOST_LAYERS = 256
 LARGEST_NUMBER = 10_000_000
 LONGEST_LIST = 1024
+DEEPEST = 16
 DTYPES = {"F16": torch.float16, "BF16": torch.bfloat16}
 OPENING_ERRORS = (OSError, ValueError, TypeError, LookupError, RuntimeError, ArithmeticError, AttributeError)
 """What diffusers and transformers raise on damaged or unsuitable folders."""
@@ -37,25 +38,33 @@ def check_config(config: dict, what: str) -> dict:
         raise TargetError(f"The model's {what} asks for code of its own, which is never run.")
     if config.get("quantization_config") is not None:
         raise TargetError(f"The model's {what} is stored in a compressed number format, which MIA-Viz does not read.")
-    for key, value in config.items():
-        places = MAX_SIDE if "pos_embed" in key else LARGEST_NUMBER
-        _check_numbers(value, MOST_LAYERS if "layers" in key else places, what)
+    _check_entries(config, what)
     widths = config.get("block_out_channels", [1])
     if not isinstance(widths, (list, tuple)) or not 1 <= len(widths) <= 10:
         raise TargetError(f"The model's {what} states no usable widths.")
     return config
 
 
-def _check_numbers(value: object, most: int, what: str) -> None:
-    """Raise TargetError for a number, or a list with a number, beyond `most`, and for endless lists."""
-    for number in value if isinstance(value, (list, tuple)) else [value]:
-        if isinstance(number, (list, tuple)):
-            _check_numbers(number, most, what)
-        numeric = isinstance(number, (int, float)) and not isinstance(number, bool)
-        if numeric and not abs(number) <= most:  # NaN fails too
-            raise TargetError(f"The model's {what} is described with absurdly large numbers.")
-    if isinstance(value, (list, tuple)) and len(value) > LONGEST_LIST:
-        raise TargetError(f"The model's {what} is described with an absurdly long list.")
+def _check_entries(config: dict, what: str, depth: int = 0) -> None:
+    """Raise TargetError for absurd numbers under any name, also of descriptions inside the description."""
+    for key, value in config.items():
+        places = MAX_SIDE if "pos_embed" in key else LARGEST_NUMBER
+        _check_value(value, MOST_LAYERS if "layers" in key else places, what, depth + 1)
+
+
+def _check_value(value: object, most: int, what: str, depth: int) -> None:
+    """Raise TargetError for a number beyond `most`, in lists too, for endless lists and for endless nesting."""
+    if depth > DEEPEST:
+        raise TargetError(f"The model's {what} is described in an absurdly roundabout way.")
+    if isinstance(value, dict):
+        _check_entries(value, what, depth)
+    elif isinstance(value, (list, tuple)):
+        if len(value) > LONGEST_LIST:
+            raise TargetError(f"The model's {what} is described with an absurdly long list.")
+        for item in value:
+            _check_value(item, most, what, depth + 1)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool) and not abs(value) <= most:  # NaN fails too
+        raise TargetError(f"The model's {what} is described with absurdly large numbers.")
 
 
 def weight_files(folder: Path, what: str) -> tuple[str, tuple[Path, ...]]:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mia_viz.audit import tables, tars
-from mia_viz.audit.pages import largest_page
+from mia_viz.audit.pages import directory, largest_page
 from mia_viz.audit.source import Source
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +53,36 @@ def test_a_parquet_file_of_nothing_but_zeros_takes_no_more_than_one_of_its_rows(
     assert memory < 600
 
 
+def test_a_point_in_the_name_of_a_column_hides_none_of_its_pages(tmp_path):
+    rows = pa.table({"my.image": [bytes(90_000_000)] * 12})
+    pq.write_table(rows, tmp_path / "a.parquet", compression="zstd", use_dictionary=False)
+    said, memory = asked(tmp_path / "a.parquet")
+    assert said == [tables.TOO_LARGE] * 12
+    assert memory < 600
+
+
+def test_a_parquet_directory_that_contradicts_itself_is_damage_and_no_crash(tmp_path):
+    """The column is said to have no empty cells, beside a count of them: pyarrow ends the program when asked for it."""
+    pq.write_table(pa.table({"image": [b"x" * 99] * 3}), tmp_path / "a.parquet", store_schema=False)
+    whole = (tmp_path / "a.parquet").read_bytes()
+    optional, required = b"\x25\x02\x18\x05image", b"\x25\x00\x18\x05image"
+    assert whole.count(optional) == 1
+    (tmp_path / "a.parquet").write_bytes(whole.replace(optional, required))
+    said, _ = asked(tmp_path / "a.parquet")
+    assert said == [tables.DAMAGED_ROW] * 3
+
+
+def test_a_member_of_a_zip_with_a_name_in_no_alphabet_is_damage(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("\u00e9.png", b"x" * 99)
+        archive.writestr("b.png", b"y" * 99)
+    whole = (tmp_path / "a.zip").read_bytes()
+    assert whole.count("\u00e9.png".encode()) == 2  # before the member, and in the directory
+    (tmp_path / "a.zip").write_bytes(whole.replace("\u00e9.png".encode(), b"\xa0\xa1.png", 1))
+    said, _ = asked(tmp_path / "a.zip")
+    assert said == [tars.NOT_READ, "99"]
+
+
 def test_pages_are_as_large_as_the_library_says(tmp_path):
     """For every way of writing, the sum over one page per chunk is what the directory states, headers aside."""
     rng = np.random.default_rng(1)
@@ -68,7 +99,7 @@ def test_pages_are_as_large_as_the_library_says(tmp_path):
         )
         chunk = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0).column(0)
         with (tmp_path / "a.parquet").open("rb") as file:
-            found = largest_page(file, chunk)
+            found = largest_page(file, directory(file)[0][0])
         assert sum(map(len, values)) <= found <= chunk.total_uncompressed_size
 
 

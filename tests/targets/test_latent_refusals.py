@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import shutil
 
@@ -48,6 +49,9 @@ INDEX, SCHEDULER = "model_index.json", "scheduler/scheduler_config.json"
         ("sd", TEXT, {"auto_map": {"AutoModel": "evil.Model"}}, "code of its own"),
         ("sd", TEXT, {"_attn_implementation": "evil/kernels"}, "code of its own"),
         ("sd", TEXT, {"num_hidden_layers": 10**7}, "absurdly large numbers"),
+        ("sd", TEXT, {"model_type": "clip", "text_config": {"num_hidden_layers": 10**6}}, "absurdly large numbers"),
+        ("sd", TEXT, {"text_config": [{"vocab_size": 10**12}]}, "absurdly large numbers"),
+        ("sd", TEXT, {"text_config": json.loads('{"a":' * 50 + "1" + "}" * 50)}, "absurdly roundabout"),
         ("sd", TEXT, {"vocab_size": 9_000_000}, "do not fit their description"),
         ("sd", TEXT, {"num_hidden_layers": 3}, "do not fit their description"),
         ("sd3", "transformer/config.json", {"pos_embed_max_size": 10**5}, "absurdly large numbers"),
