@@ -15,9 +15,10 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from mia_viz.audit.run import Options, Tally, audit
 from mia_viz.audit.source import Columns, Source
 from mia_viz.commands.common import open_target as _open
 from mia_viz.commands.score import Known, known_pictures, p_value
+from mia_viz.engine import pick_device
 from mia_viz.frequency import Filter
 from mia_viz.probe import Probe
 from mia_viz.reference import captions_kind
@@ -38,6 +40,7 @@ from mia_viz.verdict import judge as _judge
 
 if TYPE_CHECKING:
     from mia_viz.attacks import Evidence
+    from mia_viz.audit.cluster import Opener
 
 __all__ = ["Collected", "Pictures", "collect", "judge", "load_pictures", "open_target", "run_audit", "score"]
 
@@ -166,7 +169,7 @@ def judge(
 
 
 def run_audit(
-    target: Target,
+    target: Target | Opener | str | os.PathLike[str],
     source: str | os.PathLike[str],
     out: str | os.PathLike[str],
     attacks: Sequence[str | Plan] = ("loss",),
@@ -175,17 +178,54 @@ def run_audit(
     captions: Mapping[str, str] | None = None,
     columns: Columns | None = None,
     report: Callable[[Tally], None] = lambda tally: None,
+    *,
+    shard: tuple[int, int] | None = None,
+    engine: Literal["local", "ray"] = "local",
+    address: str | None = None,
+    actors: int | None = None,
+    device: str = "auto",
 ) -> Tally:
     """Ask about every picture of a source, in a stream, and write a table in Parquet; see docs/audit.md.
 
-    attacks: names, or plans of `mia_viz.analysis.plan`. options, columns: see mia_viz.audit. report: called after every
-    batch. Run it again to go on with what was stopped. `pandas.read_parquet(out / "parts")` reads the table.
+    target: an opened model, or a name as `open_target` takes it, to be opened on `device`. attacks: names, or plans of
+    `mia_viz.analysis.plan`. options, columns: see mia_viz.audit. report: called after every batch (on a cluster after
+    every part). shard: (i, n), do every n-th part only, beginning with the i-th, from 1; instead of options.shard.
+
+    engine: "local", or "ray" for a Ray cluster, whose machines open the model themselves: give its name then, or a
+    picklable function from "cpu" or "cuda" to a Target. address: of a running cluster, or "auto"; one is started on
+    this machine where None. actors: models at work at once, as many as fit where None.
+
+    Run it again, with either engine, to go on with what was stopped. `pandas.read_parquet(out / "parts")` reads the
+    table. Raises ValueError and OSError with one sentence, also where Ray is missing or no cluster answers.
     """
-    plans = [chosen if isinstance(chosen, Plan) else plan(chosen, schedule=target.schedule) for chosen in attacks]
     options = options or Options()
-    found = Source(os.fspath(source), columns or Columns(), captions, bool(target.takes))
-    known = _reference(target, reference, options.seed)
-    return audit(target, found, plans, Path(out), options, known.reference, report)
+    options = options if shard is None else replace(options, shard=shard)
+
+    def asked(opened: Target, work: Callable[..., Tally]) -> Tally:
+        plans = [chosen if isinstance(chosen, Plan) else plan(chosen, schedule=opened.schedule) for chosen in attacks]
+        found = Source(os.fspath(source), columns or Columns(), captions, bool(opened.takes))
+        known = _reference(opened, reference, options.seed)
+        return work(opened, found, plans, Path(out), options, known.reference, report)
+
+    if engine == "ray":
+        from mia_viz.audit import cluster
+
+        opener = _opener(target)
+        with cluster.connected(address, device) as machines:
+            work = partial(cluster.audit, opener, machines, actors=actors)
+            return asked(cluster.planned(opener, machines), work)
+    if engine != "local":
+        raise ValueError(f'There is no engine "{engine}"; choose "local" or "ray".')
+    if address is not None or actors is not None:
+        raise ValueError('address and actors are for engine="ray".')
+    return asked(target if isinstance(target, Target) else _opener(target)(pick_device(device)), audit)
+
+
+def _opener(target: Target | Opener | str | os.PathLike[str]) -> Opener:
+    """What opens a target on a device. Raises ValueError for one that is opened already."""
+    if isinstance(target, Target):
+        raise ValueError("On a cluster each machine opens the model itself; give its name or folder instead of it.")
+    return target if callable(target) else partial(open_target, os.fspath(target))
 
 
 def _filtered(collected: Collected, filter: str | None) -> Result:

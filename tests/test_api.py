@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import mia_viz
+from mia_viz.audit.run import Options
 from mia_viz.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,13 +82,61 @@ def test_lists_limits_and_bad_pictures(target, tmp_path):
         mia_viz.load_pictures([], target)
 
 
-def test_run_audit_writes_the_same_scores(target, collected, tmp_path):
-    pictures = tmp_path / "three"
-    pictures.mkdir()
-    for file in sorted(PICTURES.glob("*.png"))[:3]:
-        (pictures / file.name).write_bytes(file.read_bytes())
-    end = mia_viz.run_audit(target, pictures, tmp_path / "out")
-    table = pq.read_table(tmp_path / "out" / "parts" / "part-000000.parquet")
+def test_run_audit_writes_the_same_scores(target, collected, three, tmp_path):
+    end = mia_viz.run_audit(target, three, tmp_path / "out")
+    table = part(tmp_path / "out", 0)
     assert end.done == 3
     np.testing.assert_allclose(table.column("loss.score").to_pylist(), mia_viz.score(collected), rtol=1e-6)
     assert table.column("loss.p_value").to_pylist() == [v.p_value for v in mia_viz.judge(collected)]
+
+
+def part(folder: Path, number: int) -> pa.Table:
+    return pq.read_table(folder / "parts" / f"part-{number:06d}.parquet")
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("three")
+    for file in sorted(PICTURES.glob("*.png"))[:3]:
+        (folder / file.name).write_bytes(file.read_bytes())
+    return folder
+
+
+def test_run_audit_opens_a_name_and_does_a_shard(three, tmp_path):
+    small = Options(part=2, seed=4)
+    first = mia_viz.run_audit("brain-a", three, tmp_path / "out", options=small, shard=(2, 2), device="cpu")
+    assert (first.done, [file.name for file in (tmp_path / "out" / "parts").iterdir()]) == (1, ["part-000001.parquet"])
+    rest = mia_viz.run_audit("brain-a", three, tmp_path / "out", options=small, device="cpu")
+    assert (rest.done, rest.before) == (2, 1)
+
+
+def test_run_audit_on_a_cluster_goes_on_with_the_same_table(target, three, tmp_path, monkeypatch):
+    pytest.importorskip("ray", reason="Ray is not installed; python -m pip install -r requirements-ray.txt")
+    monkeypatch.setenv("MIA_VIZ_THREADS", "1")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    small = Options(part=2)
+    mia_viz.run_audit(target, three, tmp_path / "here", options=small)
+    mia_viz.run_audit(target, three, tmp_path / "both", options=small, shard=(1, 2))
+    end = mia_viz.run_audit(
+        "brain-a", three, tmp_path / "both", options=small, engine="ray", address="local", actors=1, device="cpu"
+    )
+    assert (end.done, end.before, end.total) == (1, 2, 3)
+    for i in (0, 1):
+        assert part(tmp_path / "both", i).equals(part(tmp_path / "here", i))
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"engine": "ray"}, "each machine opens the model itself"),
+        ({"engine": "spark"}, 'no engine "spark"'),
+        ({"address": "auto"}, 'are for engine="ray"'),
+        ({"actors": 2}, 'are for engine="ray"'),
+        ({"shard": (3, 2)}, "no shard 3 of 2"),
+    ],
+)
+def test_run_audit_refuses_in_one_sentence(target, three, tmp_path, asked, words):
+    with pytest.raises(ValueError, match=words) as found:
+        mia_viz.run_audit(target, three, tmp_path / "out", **asked)
+    assert str(found.value).endswith(".")
+    assert not (tmp_path / "out").exists()

@@ -1,28 +1,24 @@
-"""Reading and decoding ahead of the model: a thread reads, it or worker processes decode, a bounded queue waits.
+"""Reading and decoding ahead of the model: a thread reads, processes decode, a bounded queue waits.
 
-Free of torch, so that worker processes start quickly.
+Free of torch, so that those processes start quickly.
 """
 
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import os
 import queue
-import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import TracebackType
 
 import numpy as np
 
+from mia_viz.audit.decoders import Decoders
 from mia_viz.audit.source import Item
-from mia_viz.audit.trying import Trying
 from mia_viz.pictures.files import kind_of_scan, load_picture
 from mia_viz.pictures.limits import MAX_SCAN_BYTES
 from mia_viz.pictures.picture import PictureError, View
@@ -30,7 +26,6 @@ from mia_viz.pictures.prepare import prepare
 
 SECONDS = 0.2
 """How often a waiting reader looks whether it should stop."""
-CRASHED = "Decoding this file ends the program that tries it, so it was left out."
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,25 +76,22 @@ def decode(item: Item, form: Form) -> Ready:
 class Ahead:
     """Iterates over decoded pictures in the order of `items`, at most about `depth` of them ahead of the reader.
 
-    workers: processes that decode; 0 for none, when the reading thread decodes. work: what decodes. trying: notes what
-    the thread decodes, and tells which places a process of their own has to decode. waited: seconds that were spent
-    waiting for pictures. Use as a context, so that thread and processes end with it.
+    decoders: processes that decode. work: what they do. waited: seconds that were spent waiting for pictures. Use as a
+    context, so that the thread ends with it.
     """
 
     def __init__(
         self,
         items: Iterable[Item],
         form: Form,
+        decoders: Decoders,
         depth: int = 32,
-        workers: int = 0,
         work: Callable[[Item, Form], Ready] = decode,
-        trying: Trying | None = None,
     ) -> None:
-        self.waited, self._trying = 0.0, trying
-        self._items, self._form, self._depth, self._work = items, form, depth, work
+        self.waited = 0.0
+        self._items, self._form, self._decoders, self._depth, self._work = items, form, decoders, depth, work
         self._queue: queue.Queue[Ready | BaseException | None] = queue.Queue(maxsize=max(1, depth))
         self._stop = threading.Event()
-        self._pool = _Pool(workers) if workers else None
         self._thread = threading.Thread(target=self._feed, daemon=True, name="audit-reader")
 
     def __enter__(self) -> Ahead:
@@ -111,8 +103,6 @@ class Ahead:
     ) -> None:
         self._stop.set()
         self._thread.join(timeout=60)
-        if self._pool is not None:
-            self._pool.close()
 
     def __iter__(self) -> Iterator[Ready]:
         while True:
@@ -145,79 +135,14 @@ class Ahead:
         return False
 
     def _decoded(self) -> Iterator[Ready]:
-        if self._pool is None:
-            yield from map(self._here, self._items)
-            return
-        begun: deque[tuple[Item, Future[Ready]]] = deque()
+        begun: deque[tuple[int, Future[Ready]]] = deque()
         held = 0
         for item in self._items:
-            begun.append((item, self._pool.submit(self._work, item, self._form)))
-            held += len(item.data or b"")
-            while begun and (held > MAX_SCAN_BYTES or len(begun) >= min(self._depth, 4 * self._pool.workers)):
-                held -= len(begun[0][0].data or b"")
-                yield self._finish(self._pool, *begun.popleft())
+            size = len(item.data or b"")
+            begun.append((size, self._decoders.submit(self._work, item, self._form)))
+            held += size
+            while begun and (held > MAX_SCAN_BYTES or len(begun) >= min(self._depth, 4 * self._decoders.count)):
+                held -= begun[0][0]
+                yield begun.popleft()[1].result()
         while begun:
-            yield self._finish(self._pool, *begun.popleft())
-
-    def _here(self, item: Item) -> Ready:
-        """Decoded by this thread, or in a process of its own where that has ended a run before."""
-        if self._trying is None or item.data is None:
-            return self._work(item, self._form)
-        if item.place not in self._trying.suspects:
-            self._trying.note(item.place)
-            ready = self._work(item, self._form)
-            self._trying.note(None)
-            return ready
-        pool = _Pool(1)
-        try:
-            return self._finish(pool, item, pool.submit(self._work, item, self._form))
-        finally:
-            pool.close()
-
-    def _finish(self, pool: _Pool, item: Item, future: Future[Ready]) -> Ready:
-        """A worker's answer; where a worker died, the picture is tried once more alone, to find the guilty one."""
-        try:
-            return future.result()
-        except BrokenProcessPool:
-            pool.renew()
-        try:
-            return pool.submit(self._work, item, self._form).result()
-        except BrokenProcessPool:
-            pool.renew()
-            digest = hashlib.sha256(item.data or b"").hexdigest()
-            return Ready(item.place, item.id, None, digest, caption=item.caption, error=CRASHED)
-
-
-class _Pool:
-    """Worker processes that can be replaced when one has died."""
-
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
-        self.renew()
-
-    def renew(self) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork of a process that holds a GPU is unsafe
-        self._pool = ProcessPoolExecutor(self.workers, context, initializer=_leave_with_parent)
-
-    def submit(self, work: Callable[[Item, Form], Ready], item: Item, form: Form) -> Future[Ready]:
-        try:
-            return self._pool.submit(work, item, form)
-        except BrokenProcessPool as error:  # found broken before its death was met by `_finish`
-            failed: Future[Ready] = Future()
-            failed.set_exception(error)
-            return failed
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _leave_with_parent() -> None:
-    """End this worker when the audit is killed, which leaves no other sign; an interrupt is the audit's to handle."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+            yield begun.popleft()[1].result()

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from mia_viz.audit.ahead import Form, decode
+from mia_viz.audit.ahead import Ahead, Form
+from mia_viz.audit.decoders import Decoders
 from mia_viz.audit.run import batches
 from mia_viz.audit.scorer import Scorer
 from mia_viz.audit.source import Source
@@ -45,13 +46,13 @@ def through(
     if progress is not None:
         progress.expected = count * each
     form = Form(target.picture_shape, how)
-    pictures = (decode(item, form) for item in islice(source.items(), MOST))
-    for batch in batches(pictures, BATCH):
-        if progress is not None and progress.cancel.is_set():
-            return
-        yield scorer.rows(batch)
-        if progress is not None:
-            progress.done += len(batch) * each
+    with Decoders(1) as decoders, Ahead(islice(source.items(), MOST), form, decoders, BATCH) as pictures:
+        for batch in batches(pictures, BATCH):
+            if progress is not None and progress.cancel.is_set():
+                return
+            yield scorer.rows(batch)
+            if progress is not None:
+                progress.done += len(batch) * each
 
 
 def picture_at(source: Source, place: int) -> Picture:

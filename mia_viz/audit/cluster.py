@@ -24,11 +24,11 @@ import numpy as np
 import torch
 
 from mia_viz.audit.ahead import Ahead, Form
+from mia_viz.audit.decoders import Decoders
 from mia_viz.audit.run import MOST_WORKERS, Options, Tally, batches, begun, mine_of, places
 from mia_viz.audit.scorer import Scorer
 from mia_viz.audit.source import Source, Start
 from mia_viz.audit.table import Parts, schema
-from mia_viz.audit.trying import Trying, forget
 from mia_viz.engine import limit_threads
 from mia_viz.memory import is_out_of_memory
 from mia_viz.targets.target import Target, Wrapper
@@ -43,7 +43,7 @@ NOT_INSTALLED = (
     "--engine ray needs Ray, which is not installed; install it with: python -m pip install -r requirements-ray.txt."
 )
 TRIES = 10
-"""Times a part is given out again after it lost its actor: to a lost machine, or to a file that ends its decoder."""
+"""Times a part is given out again after it lost its actor, as with a lost machine."""
 Opener = Callable[[str], Target]
 """Opens the target on "cpu" or "cuda"; it is sent to the actors, so it must be picklable."""
 
@@ -122,7 +122,7 @@ def machines_of(nodes: Sequence[Mapping[str, float]], device: str, threads: int)
         return Machines("cuda", sum(gpus for _, gpus in with_gpu), 1, min(MOST_WORKERS, max(1, decoders)))
     able = [cores for cores, _ in pairs if cores] or [1]
     threads = min(threads, *able)
-    return Machines("cpu", sum(cores // threads for cores in able), threads, 0)
+    return Machines("cpu", sum(cores // threads for cores in able), threads, 1)
 
 
 def planned(opener: Opener, machines: Machines) -> Target:
@@ -167,6 +167,7 @@ class Actor:
         self.scorer = Scorer(target, job.plans, options.seed, job.reference, options.spectra)
         self.parts = Parts(job.folder, schema(job.plans, options.spectra), options.part)
         self.form = Form(target.picture_shape, options.how, options.view)
+        self.decoders = Decoders(options.workers or 1)  # for all its parts
 
     def __call__(self, given: dict[str, np.ndarray]) -> dict[str, list[Any]]:
         """{"pictures", "busy", "waited", "error", "actor"} of each part in {"place", "file", "inside"}.
@@ -195,10 +196,7 @@ class Actor:
         items = job.source.items(start=start, stop=start.place + size)
         before = self.scorer.busy.seconds()
         rows: list[dict[str, Any]] = []
-        with (
-            Trying(job.folder) as trying,
-            Ahead(items, self.form, 2 * job.batch, job.options.workers or 0, trying=trying) as pictures,
-        ):
+        with Ahead(items, self.form, self.decoders, 2 * job.batch) as pictures:
             for together in batches(pictures, job.batch):
                 rows += self.scorer.rows(together)
         self.parts.write(start.place // size, rows)
@@ -232,16 +230,13 @@ def audit(
     wanted = [s for s in starts if mine(s.place // options.part) and s.place // options.part not in done]
     begin = Tally(0, before, total, 0.0, 0.0, 0.0)
     if not wanted:
-        forget(folder, options.shard)
         return begin
-    decoders = machines.decoders if options.workers is None else options.workers
+    decoders = options.workers or machines.decoders
     how = replace(options, workers=decoders)
     at = (machines.device, machines.threads)
     job = Job(opener, *at, source, tuple(plans), folder.absolute(), batch, how, reference)
     size = min(actors or machines.actors, len(wanted))
-    end = _gathered(_given_out(job, wanted, size), begin, size, report)
-    forget(folder, options.shard)
-    return end
+    return _gathered(_given_out(job, wanted, size), begin, size, report)
 
 
 def _given_out(job: Job, wanted: Sequence[Start], size: int) -> Iterator[dict[str, Any]]:

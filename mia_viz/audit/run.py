@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from mia_viz import __version__
 from mia_viz.audit.ahead import Ahead, Form, Ready
+from mia_viz.audit.decoders import Decoders
 from mia_viz.audit.scorer import Scorer
 from mia_viz.audit.source import Source
 from mia_viz.audit.table import Manifest, Parts, schema
-from mia_viz.audit.trying import Trying, forget
 from mia_viz.pictures.picture import View
 from mia_viz.reference import settings_text
 
@@ -36,7 +36,7 @@ class Options:
 
     how: pictures are prepared. seed: of the noise. batch: pictures asked about together, None for 16 (64 on a GPU).
     part: pictures per part. shard: (i, n), do every n-th part, beginning with the i-th (from 1). workers: processes
-    that decode, None for none on a CPU and up to 8 beside a GPU. spectra: keep the energy per frequency ring. retry:
+    that decode, None for one on a CPU and up to 8 beside a GPU. spectra: keep the energy per frequency ring. retry:
     do parts again that hold unreadable pictures; the old ones stay until the new ones are there. view: what of scans is
     looked at.
     """
@@ -119,14 +119,9 @@ def audit(
     form = Form(target.picture_shape, options.how, options.view)
     total = None if count is None else places(range(-(-count // options.part)), options.part, count, mine)
     before = places(done, options.part, count, mine)
-    workers = _workers(target) if options.workers is None else options.workers
-    with (
-        Trying(folder) as trying,
-        Ahead(source.items(wanted), form, 2 * batch, workers, trying=trying) as pictures,
-    ):
-        tally = _work(pictures, scorer, parts, batch, Tally(0, before, total, 0.0, 0.0, 0.0), report)
-    forget(folder, options.shard)
-    return tally
+    workers = options.workers or _workers(target)
+    with Decoders(workers) as decoders, Ahead(source.items(wanted), form, decoders, 2 * batch) as pictures:
+        return _work(pictures, scorer, parts, batch, Tally(0, before, total, 0.0, 0.0, 0.0), report)
 
 
 def begun(
@@ -139,13 +134,14 @@ def begun(
 ) -> tuple[Parts, int, set[int]]:
     """The folder's table, how many pictures are asked about together, and the parts that need not be done.
 
-    Raises ValueError for a folder with another audit, or among the pictures."""
+    Raises ValueError for a folder with another audit, or among the pictures, and for a shard that cannot be."""
+    mine = mine_of(options.shard)
     if source.holds(folder):
         raise ValueError(f"{folder} lies among the pictures; choose a folder outside them for the table.")
     batch = options.batch or BATCH.get(target.device.type, 16)
     manifest(target, source, plans, options, batch, reference).agree(folder)
     parts = Parts(folder, schema(plans, options.spectra), options.part)
-    again = parts.unreadable(mine_of(options.shard)) if options.retry else set()
+    again = parts.unreadable(mine) if options.retry else set()
     return parts, batch, parts.done() - again
 
 
@@ -198,6 +194,7 @@ def manifest(
             "spectra": options.spectra,
             "reference": known,
         },
+        target.parametrisation,
     )
 
 
@@ -228,5 +225,5 @@ def batches(pictures: Iterable[Ready], size: int) -> Iterator[list[Ready]]:
 
 
 def _workers(target: Target) -> int:
-    """Beside a GPU half of the cores decode; on a CPU the network needs them itself."""
-    return 0 if target.device.type == "cpu" else min(MOST_WORKERS, max(1, (os.cpu_count() or 1) // 2))
+    """Beside a GPU half of the cores decode; on a CPU the network needs them, and one process keeps up with it."""
+    return 1 if target.device.type == "cpu" else min(MOST_WORKERS, max(1, (os.cpu_count() or 1) // 2))

@@ -9,19 +9,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mia_viz.parametrisation import difference
 from mia_viz.whole import whole_file, write_new
 
 if TYPE_CHECKING:
     from mia_viz.analysis import Plan
 
 FORMAT = 1
+PLURALS = ("pictures", "weights", "attacks", "guidance passes", "spectra")
+"""Names in a manifest of which there are several."""
 SCORED, UNREADABLE, FAILED = "scored", "unreadable", "failed"
 FACTS = (
     ("place", pa.int64()),
@@ -96,26 +99,42 @@ class Parts:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an audit asks, as plain values by name: equal values, equal table. source: where; it may be moved."""
+    """What an audit asks, as plain values by name: equal values, equal table.
+
+    source: where; it may be moved. parametrisation: how the model is asked beside its weights, compared up to rounding
+    (see `mia_viz.parametrisation`).
+    """
 
     source: str
     values: Mapping[str, Any]
+    parametrisation: Mapping[str, Any] = field(default_factory=dict)
 
     def agree(self, folder: Path) -> None:
-        """Write audit.json, or compare with the one that is there. Raises ValueError naming what differs."""
-        file, asked = folder / "audit.json", {"format": FORMAT, "source": self.source, **self.values}
+        """Write audit.json, or compare with the one that is there. Raises ValueError naming what differs.
+
+        One written before parametrisations were kept says nothing of them, and is taken: its weights agree, and with
+        them lies the schedule; to do many pictures again would cost far more than a change of it is likely.
+        """
+        known = {**self.values, "parametrisation": self.parametrisation}
+        file, asked = folder / "audit.json", {"format": FORMAT, "source": self.source, **known}
         folder.mkdir(parents=True, exist_ok=True)
         # Shards start together: one of them writes it, and the others compare.
         if not file.is_file() and write_new(file, f"{json.dumps(asked, indent=1, allow_nan=False)}\n".encode()):
             return
         try:
-            there = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
+            there = dict(json.loads(file.read_text(encoding="utf-8")))
+        except (TypeError, ValueError) as error:
             raise ValueError(f"{file} is damaged; choose another folder.") from error
         now = json.loads(json.dumps({"format": FORMAT, **self.values}))
-        apart = [name for name in now if name not in there or there[name] != now[name]]
+        apart = [_other(name) for name in now if name not in there or there[name] != now[name]]
+        asked_otherwise = difference(there.get("parametrisation", {}), self.parametrisation)
+        if asked_otherwise:
+            apart.append(asked_otherwise)
         if apart:
             raise ValueError(
-                f"{folder} holds an audit with another {' and '.join(apart)}; go on with the same, or choose another "
-                "folder."
+                f"{folder} holds an audit with {' and '.join(apart)}; go on with the same, or choose another folder."
             )
+
+
+def _other(name: str) -> str:
+    return f"other {name}" if name in PLURALS else f"another {name}"

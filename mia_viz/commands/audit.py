@@ -26,47 +26,82 @@ SECONDS = {True: 0.5, False: 30.0}
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("audit", help="score very many pictures, resumable", description=__doc__)
-    parser.add_argument(
-        "--images",
-        metavar="SOURCE",
-        help="folder, zip, tar (WebDataset), Parquet or Arrow, here or at an address such as s3://bucket/folder",
+    parser = commands.add_parser(
+        "audit",
+        help="score very many pictures, resumable",
+        usage="%(prog)s --images SOURCE --out DIR [options]",
+        description="Ask a model about very many pictures, wherever they lie, and write one table. It can be stopped "
+        "at any time; the same command goes on where it was. Every option is explained in docs/audit.md.",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="for the table and the summary page")
-    add_target(parser)
-    add_attacks(parser, DEFAULT_ATTACKS)
-    parser.add_argument("--prepare", choices=("exact", "crop", "fit"), default="exact", help="default: %(default)s")
-    add_view(parser)
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="of the noise (default: 0)")
-    parser.add_argument("--reference", type=Path, metavar="FILE", help="a reference you built, for p-values")
-    add_captions(parser)
-    parser.add_argument(
-        "--image-column", metavar="NAME", help="of Parquet and Arrow files (default: image, or the only one)"
-    )
-    parser.add_argument("--caption-column", metavar="NAME", help="of the same files (default: caption, text or prompt)")
-    _add_how(parser)
-    _add_engine(parser)
+    _add_pictures(parser.add_argument_group("the pictures"))
+    add_target(parser.add_argument_group("the model"))
+    asked = parser.add_argument_group("what is asked")
+    add_attacks(asked, DEFAULT_ATTACKS)
+    asked.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help="of the noise (default: 0)")
+    asked.add_argument("--reference", type=Path, metavar="FILE", help="a reference you built, for p-values")
+    _add_table(parser.add_argument_group("what is written"))
+    _add_how(parser.add_argument_group("how it runs"))
+    _add_engine(parser.add_argument_group("on a cluster (needs Ray: requirements-ray.txt)"))
     add_plan(parser)
     parser.set_defaults(run=run)
 
 
-def _add_how(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--shard", type=shard, default=(1, 1), metavar="I/N", help="do every N-th part only, from the I-th on"
+def _add_pictures(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--images",
+        metavar="SOURCE",
+        help="folder, zip, tar (WebDataset), Parquet or Arrow, here or at an address such as s3://bucket/folder",
     )
-    parser.add_argument("--batch", type=whole_number(1), metavar="N", help="pictures asked about together")
-    parser.add_argument("--part", type=whole_number(1), default=512, metavar="N", help="pictures per file (512)")
-    parser.add_argument("--workers", type=whole_number(0), metavar="N", help="processes that decode pictures")
-    parser.add_argument("--no-spectra", action="store_true", help="leave the energy per frequency ring out")
-    parser.add_argument("--retry", action="store_true", help="try unreadable pictures of an earlier run again")
-    parser.add_argument("--thumbnails", action="store_true", help="show pictures on the summary page")
+    group.add_argument(
+        "--prepare",
+        choices=("exact", "crop", "fit"),
+        default="exact",
+        help="pictures of another size than the model's: exact leaves them out and says so, crop takes the middle and "
+        "fit the whole, both resampled (default: %(default)s)",
+    )
+    add_view(group)
+    add_captions(group)
+    group.add_argument(
+        "--image-column", metavar="NAME", help="of Parquet and Arrow files (default: image, or the only one)"
+    )
+    group.add_argument("--caption-column", metavar="NAME", help="of the same files (default: caption, text or prompt)")
+    group.add_argument("--retry", action="store_true", help="try unreadable pictures of an earlier run again")
 
 
-def _add_engine(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("on a cluster (needs Ray: requirements-ray.txt)")
+def _add_table(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--out", type=Path, metavar="DIR", help="for the table and the summary page; made if missing")
+    group.add_argument(
+        "--part", type=whole_number(1), default=512, metavar="N", help="pictures per file of the table (default: 512)"
+    )
+    group.add_argument("--no-spectra", action="store_true", help="leave the energy per frequency ring out")
+    group.add_argument("--thumbnails", action="store_true", help="show pictures on the summary page")
+
+
+def _add_how(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--batch", type=whole_number(1), metavar="N", help="pictures asked about together (default: 16, on a GPU 64)"
+    )
+    group.add_argument(
+        "--workers",
+        type=whole_number(1),
+        metavar="N",
+        help="processes that decode pictures (default: 1, beside a GPU half of the cores, at most 8)",
+    )
+    group.add_argument(
+        "--shard",
+        type=shard,
+        default=(1, 1),
+        metavar="I/N",
+        help="do every N-th part only, from the I-th on, such as 2/8; for batch systems",
+    )
+
+
+def _add_engine(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--engine", choices=("local", "ray"), default="local", help="default: %(default)s")
     group.add_argument(
-        "--ray-address", metavar="ADDRESS", help="of a running cluster, or auto (default: one on this machine)"
+        "--ray-address",
+        metavar="ADDRESS",
+        help="of a running cluster, such as 10.0.0.1:6379, or auto (default: one is started on this machine)",
     )
     group.add_argument(
         "--actors", type=whole_number(1), metavar="N", help="models at work at once (default: as many as fit)"

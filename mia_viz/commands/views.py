@@ -22,8 +22,9 @@ def add_view(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--window",
         metavar="NAME|LEVEL,WIDTH",
-        help='which values of a scan are black and white: brain, "soft tissue", lung, bone, file, or two numbers '
-        "(default: the file's own; without one the full range, of NIfTI percentiles 0.5 to 99.5)",
+        help='which values of a scan are black and white: brain, "soft tissue", lung or bone (of CT), file (the '
+        """file's own), "file 2", "file 3" (its next ones, where it brings several), or two numbers such as 40,80 """
+        "(default: the file's first own; without one the full range, of NIfTI percentiles 0.5 to 99.5)",
     )
 
 

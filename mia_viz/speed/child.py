@@ -31,7 +31,7 @@ def audited(asked: argparse.Namespace) -> dict[str, float | None]:
     """Run the audit; seconds, pictures per second, peak memory in MiB and bytes of the table."""
     from mia_viz.audit.run import Options, audit
 
-    options = Options(part=asked.part, shard=tuple(asked.shard), workers=0, spectra=not asked.no_spectra)
+    options = Options(part=asked.part, shard=tuple(asked.shard), spectra=not asked.no_spectra)
     seen: list[tuple[float, int]] = []
     if asked.actors:
         from mia_viz.audit import cluster

@@ -108,3 +108,25 @@ def bad(folder):
     (folder / "more" / "0009.png").unlink()
     (folder / "more" / "0009.png").symlink_to(folder / "nowhere")
     return Source(str(folder))
+
+
+CRASHES = """
+import ctypes
+from mia_viz.pictures import files
+decode = files._decode
+def crashing(data, kind):
+    if data.endswith(b"deadly"):
+        ctypes.string_at(0)
+    return decode(data, kind)
+files._decode = crashing
+"""
+"""Run by every Python program that finds it as `sitecustomize`: a decoder that reads from a wrong address."""
+
+
+@pytest.fixture
+def deadly(tmp_path, monkeypatch):
+    """What a picture ends in that crashes the decoder of every process started from here."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(CRASHES)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    return b"deadly"

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import ctypes
+import hashlib
 import io
-import multiprocessing
 import os
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mia_viz.audit.ahead import CRASHED, Ahead, Form, decode
+from mia_viz.audit.ahead import Ahead, Form, Ready, decode
+from mia_viz.audit.decoders import CRASHED, NOT_STARTED, Decoders
 from mia_viz.audit.source import Item
-from mia_viz.audit.trying import Trying, forget
 from mia_viz.pictures.picture import View
 
 FORM = Form((1, 16, 16))
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def items(pngs, count=12):
@@ -23,15 +29,37 @@ def items(pngs, count=12):
 
 
 def fragile(item: Item, form: Form):
-    """A decoder that some files end at once, as broken native code would."""
-    if item.data == b"deadly":
+    """A decoder that some files end at once, as broken native code would: by an abort, a wrong address, an exit."""
+    if item.data == b"abort":
+        os.abort()
+    if item.data == b"address":
+        ctypes.string_at(0)
+    if item.data == b"exit":
         os._exit(3)
     return decode(item, form)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_pictures_come_decoded_and_in_order(pngs, workers):
-    with Ahead(items(pngs), FORM, depth=3, workers=workers) as ahead:
+def chatty(item: Item, form: Form):
+    """A decoder that prints, as broken native code does."""
+    os.write(1, b"warning: " * 100)
+    os.write(2, b"warning: " * 100)
+    return decode(item, form)
+
+
+def raising(item: Item, form: Form):
+    raise LookupError(f"{item.place} is odd")
+
+
+@pytest.fixture(scope="module")
+def one():
+    """One process that decodes, which is as good after every test as before."""
+    with Decoders(1) as decoders:
+        yield decoders
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_pictures_come_decoded_and_in_order(pngs, count):
+    with Decoders(count) as decoders, Ahead(items(pngs), FORM, decoders, depth=3) as ahead:
         found = list(ahead)
     assert [ready.place for ready in found] == list(range(12))
     for ready, item in zip(found, items(pngs), strict=True):
@@ -39,7 +67,7 @@ def test_pictures_come_decoded_and_in_order(pngs, workers):
         assert ready.error == ""
 
 
-def test_it_is_never_far_ahead(pngs):
+def test_it_is_never_far_ahead(pngs, one):
     taken = []
 
     def watched():
@@ -47,30 +75,30 @@ def test_it_is_never_far_ahead(pngs):
             taken.append(item.place)
             yield item
 
-    with Ahead(watched(), FORM, depth=4) as ahead:
+    with Ahead(watched(), FORM, one, depth=4) as ahead:
         for number, _ in enumerate(ahead, start=1):
             time.sleep(0.002)
-            assert len(taken) <= number + 4 + 1
+            assert len(taken) <= number + 4 + 4 + 1
 
 
-def test_leaving_early_stops_the_reader(pngs):
-    with Ahead(items(pngs, 1000), FORM, depth=2) as ahead:
+def test_leaving_early_stops_the_reader(pngs, one):
+    with Ahead(items(pngs, 1000), FORM, one, depth=2) as ahead:
         next(iter(ahead))
     assert not ahead._thread.is_alive()
 
 
-def test_an_error_of_the_source_reaches_the_reader(pngs):
+def test_an_error_of_the_source_reaches_the_reader(pngs, one):
     def failing():
         yield items(pngs)[0]
         raise OSError(5, "Input/output error")
 
-    with Ahead(failing(), FORM) as ahead, pytest.raises(OSError, match="Input/output"):
+    with Ahead(failing(), FORM, one) as ahead, pytest.raises(OSError, match="Input/output"):
         list(ahead)
 
 
-def test_what_cannot_be_used_says_why(pngs):
+def test_what_cannot_be_used_says_why(pngs, one):
     bad = [Item(0, "a.png", b"words"), Item(1, "b.png", None, error="Gone."), Item(2, "c.png", pngs[0])]
-    with Ahead(bad, Form((1, 8, 8))) as ahead:
+    with Ahead(bad, Form((1, 8, 8)), one) as ahead:
         words, gone, large = ahead
     assert words.values is gone.values is large.values is None
     assert "not a picture" in words.error
@@ -79,54 +107,76 @@ def test_what_cannot_be_used_says_why(pngs):
     assert len(words.sha256) == len(large.sha256) == 64
 
 
-def test_a_file_that_ends_its_worker_is_a_row(pngs):
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_file_that_ends_its_process_is_a_row(pngs, count):
     deadly = items(pngs)
-    deadly[4] = Item(4, "4.png", b"deadly")
-    with Ahead(deadly, FORM, workers=2, work=fragile) as ahead:
+    for place, data in ((0, b"exit"), (4, b"abort"), (5, b"address"), (11, b"abort")):
+        deadly[place] = Item(place, f"{place}.png", data, f"caption {place}")
+    with Decoders(count) as decoders, Ahead(deadly, FORM, decoders, work=fragile) as ahead:
         found = list(ahead)
     assert [ready.place for ready in found] == list(range(12))
-    assert found[4].error == CRASHED
-    assert [ready.place for ready in found if ready.values is None] == [4]
+    assert [ready.place for ready in found if ready.values is None] == [0, 4, 5, 11]
+    for place, data in ((4, b"abort"), (5, b"address")):
+        digest = hashlib.sha256(data).hexdigest()
+        assert (found[place].error, found[place].sha256) == (CRASHED, digest)
+        assert (found[place].id, found[place].caption) == (f"{place}.png", f"caption {place}")
 
 
-def test_a_file_that_ended_a_run_before_is_tried_in_a_process_of_its_own(pngs, tmp_path):
-    deadly = items(pngs)
-    deadly[4] = Item(4, "4.png", b"deadly")
-    context = multiprocessing.get_context("spawn")
-    alone = context.Process(target=run_alone, args=(deadly, tmp_path))
-    alone.start()
-    alone.join()
-    assert alone.exitcode == 3, "the first run ends with the decoder"
-    with Trying(tmp_path) as trying:
-        assert trying.suspects == {4}
-        with Ahead(deadly, FORM, work=fragile, trying=trying) as ahead:
-            found = list(ahead)
-    assert [ready.error for ready in found] == [CRASHED if i == 4 else "" for i in range(12)]
-    forget(tmp_path, (1, 2))
-    assert Trying(tmp_path).suspects == {4}, "another shard may still need it"
-    forget(tmp_path, (1, 1))
-    assert not list(tmp_path.iterdir())
+def test_a_process_that_was_ended_by_something_else_costs_no_picture(pngs, one):
+    first = one.submit(process_id, items(pngs)[0], FORM).result()
+    os.kill(int(first.id), signal.SIGKILL)
+    second = one.submit(process_id, items(pngs)[1], FORM).result()
+    assert second.error == ""
+    assert second.id not in (first.id, str(os.getpid()))
 
 
-def test_a_sound_file_under_suspicion_gives_its_usual_row(pngs, tmp_path):
-    left = Trying(tmp_path)
-    left.note(7)
-    with Trying(tmp_path) as trying, Ahead(items(pngs), FORM, trying=trying) as ahead:
-        found = list(ahead)
-        trying.note(3)
-        assert Trying(tmp_path).suspects == {3, 7}
-        trying.note(None)
-        assert Trying(tmp_path).suspects == {7}
-    assert len(list(tmp_path.iterdir())) == 1, "its own note goes with the run"
-    np.testing.assert_array_equal(found[7].values, decode(items(pngs)[7], FORM).values)
+def process_id(item: Item, form: Form):
+    return Ready(item.place, str(os.getpid()), None)
 
 
-def run_alone(deadly, folder):
-    with Trying(folder) as trying, Ahead(deadly, FORM, work=fragile, trying=trying) as ahead:
+def test_what_decoders_print_is_nowhere(pngs, one, capfd):
+    with Ahead(items(pngs), FORM, one, work=chatty) as ahead:
+        assert [ready.error for ready in ahead] == [""] * 12
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_a_process_raises_is_raised_here(pngs, one):
+    with Ahead(items(pngs), FORM, one, work=raising) as ahead, pytest.raises(LookupError, match="0 is odd"):
         list(ahead)
 
 
-def test_large_scans_do_not_wait_in_crowds(pngs, monkeypatch):
+def test_where_no_process_can_start_no_picture_is_blamed(pngs, monkeypatch):
+    monkeypatch.setattr("mia_viz.audit.decoders.START", "raise SystemExit")
+    with (
+        Decoders(1) as decoders,
+        Ahead(items(pngs), FORM, decoders) as ahead,
+        pytest.raises(OSError, match=NOT_STARTED),
+    ):
+        list(ahead)
+
+
+def test_a_script_without_a_guard_is_not_run_again(pngs, tmp_path):
+    """As the processes of `multiprocessing` would."""
+    (tmp_path / "0.png").write_bytes(pngs[0])
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for program in ([str(script)], ["-c", SCRIPT]):
+        run = subprocess.run([sys.executable, *program], env=environment, cwd=tmp_path, capture_output=True, text=True)
+        assert (run.stdout, run.stderr) == ("once\n[('0.png', '')]\n", "")
+
+
+SCRIPT = """
+from mia_viz.audit.ahead import Ahead, Form
+from mia_viz.audit.decoders import Decoders
+from mia_viz.audit.source import Source
+print("once")
+with Decoders(1) as decoders, Ahead(Source(".").items(), Form((1, 16, 16)), decoders) as ahead:
+    print([(ready.id, ready.error) for ready in ahead])
+"""
+
+
+def test_large_scans_do_not_wait_in_crowds(pngs, one, monkeypatch):
     """However many pictures may wait, those sent to the workers hold no more bytes than one scan may have."""
     from mia_viz.audit import ahead as module
 
@@ -138,13 +188,9 @@ def test_large_scans_do_not_wait_in_crowds(pngs, monkeypatch):
             taken.append(item.place)
             yield item
 
-    ahead = Ahead(watched(), FORM, depth=32, workers=1)
-    try:
-        for number, ready in enumerate(ahead._decoded(), start=1):
-            assert ready.place == number - 1
-            assert len(taken) <= number
-    finally:
-        ahead._pool.close()
+    for number, ready in enumerate(Ahead(watched(), FORM, one)._decoded(), start=1):
+        assert ready.place == number - 1
+        assert len(taken) <= number
 
 
 def test_a_view_is_of_scans_only(pngs):

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mia_viz.analysis import plan, run
 from mia_viz.attacks import Attack, Evidence
+from mia_viz.audit.decoders import CRASHED
 from mia_viz.audit.run import Options, audit
 from mia_viz.audit.scorer import Ranks
 from mia_viz.audit.source import Source
@@ -100,10 +101,26 @@ def test_shards_make_the_same_table(bad, wavy, tmp_path):
     assert table(tmp_path / "shards").equals(table(tmp_path / "whole"))
 
 
-def test_worker_processes_change_nothing(bad, wavy, tmp_path):
-    audit(wavy, bad, PLANS, tmp_path / "threads", SMALL)
-    audit(wavy, bad, PLANS, tmp_path / "processes", Options(part=3, batch=2, workers=1))
-    assert table(tmp_path / "processes").equals(table(tmp_path / "threads"))
+def test_more_processes_that_decode_change_nothing(bad, wavy, tmp_path):
+    audit(wavy, bad, PLANS, tmp_path / "one", SMALL)
+    audit(wavy, bad, PLANS, tmp_path / "three", Options(part=3, batch=2, workers=3))
+    assert table(tmp_path / "three").equals(table(tmp_path / "one"))
+
+
+def test_files_that_crash_the_decoder_are_rows_of_the_first_run(folder, wavy, tmp_path, deadly):
+    audit(wavy, Source(str(folder)), PLANS, tmp_path / "whole", SMALL)
+    for name in ("0002.png", "0003.png", "more/0011.png"):
+        (folder / name).write_bytes((folder / name).read_bytes() + deadly)
+    end = audit(wavy, Source(str(folder)), PLANS, tmp_path / "out", SMALL)
+    rows, sound = (table(tmp_path / name).to_pylist() for name in ("out", "whole"))
+    assert (end.done, end.total) == (12, 12)
+    assert [i for i, row in enumerate(rows) if row["error"] == CRASHED] == [2, 3, 11]
+    for i, row in enumerate(rows):
+        if i in (2, 3, 11):
+            assert (row["status"], row["pixels_sha256"], row["loss.score"]) == ("unreadable", None, None)
+        else:
+            assert row == sound[i]
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"audit.json", "parts"}
 
 
 def test_a_finished_audit_asks_nothing(bad, wavy, make_recorder, tmp_path):
@@ -117,14 +134,15 @@ def test_a_finished_audit_asks_nothing(bad, wavy, make_recorder, tmp_path):
 def test_another_audit_in_the_folder_is_refused(bad, wavy, tmp_path, folder):
     audit(wavy, bad, PLANS, tmp_path / "out", SMALL)
     for plans, options, name in (
-        (PLANS[:1], SMALL, "attacks"),
-        (PLANS, Options(part=3, batch=4), "batch"),
-        (PLANS, Options(part=3, batch=2, seed=1), "seed"),
+        (PLANS[:1], SMALL, "other attacks"),
+        (PLANS, Options(part=3, batch=4), "another batch"),
+        (PLANS, Options(part=3, batch=2, seed=1), "another seed"),
+        (PLANS[:1], Options(part=3, batch=2, seed=1), "other attacks and another seed"),
     ):
-        with pytest.raises(ValueError, match=f"another {name};"):
+        with pytest.raises(ValueError, match=f"with {name};"):
             audit(wavy, bad, plans, tmp_path / "out", options)
     (folder / "0000.png").unlink()
-    with pytest.raises(ValueError, match="another pictures;"):
+    with pytest.raises(ValueError, match="other pictures;"):
         audit(wavy, bad, PLANS, tmp_path / "out", SMALL)
 
 
@@ -138,7 +156,7 @@ def test_unreadable_pictures_can_be_tried_again(bad, wavy, tmp_path, folder, png
     audit(wavy, bad, PLANS, tmp_path / "out", SMALL)
     (folder / "nowhere").write_bytes(pngs[9])  # the link's end comes back
     again = Options(part=3, batch=2, retry=True)
-    with pytest.raises(ValueError, match="another pictures"):  # its size was not known before
+    with pytest.raises(ValueError, match="other pictures"):  # its size was not known before
         audit(wavy, bad, PLANS, tmp_path / "out", again)
     (folder / "nowhere").unlink()
     end = audit(wavy, bad, PLANS, tmp_path / "out", again)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from mia_viz.analysis import plan
 from mia_viz.audit.browse import picture_at, through
+from mia_viz.audit.decoders import CRASHED
 from mia_viz.audit.run import Options, audit
 from mia_viz.audit.source import Source
 from mia_viz.audit.table import Parts, schema
@@ -51,6 +52,13 @@ def test_the_rows_are_those_of_the_audit(target, archive, tmp_path):
     for ours, theirs in zip(found, written, strict=True):
         for chosen in PLANS:
             assert ours.get(f"{chosen.key}.score") == theirs[f"{chosen.key}.score"]
+
+
+def test_a_file_that_crashes_its_decoder_is_a_row(target, tmp_path, deadly):
+    files = write_pictures(tmp_path / "pictures", 4)
+    files[1].write_bytes(files[1].read_bytes() + deadly)
+    (rows,) = through(target, Source(str(tmp_path / "pictures")), PLANS[:1])
+    assert [row.get("error") for row in rows] == [None, CRASHED, None, None]
 
 
 def test_cancel_ends_between_two_batches(target, archive):

@@ -75,6 +75,7 @@ def test_pictures_are_shown_only_when_asked(model, files, tmp_path):
         (["--images", "/nowhere"], "There is nothing at /nowhere."),
         (["--shard", "3/2"], "needs i/n"),
         (["--actors", "2"], "need --engine ray"),
+        (["--workers", "0"], "at least 1"),
         (["--attack", "nonsense"], "no attack called"),
         (["--captions", "none"], "takes no captions"),
         (["--caption-column", "text"], "takes no captions"),
@@ -113,6 +114,23 @@ def test_a_dicom_folder_is_audited_and_what_is_left_out_is_said(model, tmp_path,
     assert "passed over" in (tmp_path / "out" / "summary.html").read_text()
 
 
+def test_a_second_window_of_a_file_can_be_chosen(model, tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    scan = np.arange(32 * 32, dtype=np.uint16).reshape(32, 32)
+    (images / "0-two.dcm").write_bytes(dicom(scan, WindowCenter=[400, 700], WindowWidth=[300, 500]))
+    (images / "1-one.dcm").write_bytes(dicom(scan, WindowCenter=700, WindowWidth=500))
+    asked = ("--prepare", "fit", "--window")
+    assert audit(model, images, tmp_path / "first", *asked, "file") == 0
+    assert audit(model, images, tmp_path / "second", *asked, "file 2") == 0
+    first, only = table(tmp_path / "first").to_pylist()
+    second, missing = table(tmp_path / "second").to_pylist()
+    assert "(level 400, width 300)" in first["notes"]
+    assert "(level 700, width 500)" in second["notes"]
+    assert second["pixels_sha256"] == only["pixels_sha256"] != first["pixels_sha256"]
+    assert missing["error"] == "There is no window 2 in this file; it brings 1."
+
+
 def test_nothing_but_other_files_is_one_sentence(model, tmp_path, capsys):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "letter.doc").write_text("words")
@@ -132,7 +150,8 @@ def test_a_progress_line():
 
 
 def descendants(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    """Of all threads: each child is listed under the one that started it."""
+    children = [c for file in Path(f"/proc/{pid}/task").glob("*/children") for c in file.read_text().split()]
     return [int(child) for child in children] + [c for child in children for c in descendants(int(child))]
 
 
@@ -144,17 +163,15 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux")
-@pytest.mark.parametrize(
-    ("kills", "attacks", "workers"), [(1, "loss,secmi", 1), pytest.param(20, "loss", 0, marks=LONG)]
-)
-def test_a_killed_command_goes_on_where_it_was(model, files, tmp_path, kills, attacks, workers):
-    """Twenty kills with as little work as they need: one question per picture, and no worker to start each time."""
+@pytest.mark.parametrize(("kills", "attacks"), [(1, "loss,secmi"), pytest.param(20, "loss", marks=LONG)])
+def test_a_killed_command_goes_on_where_it_was(model, files, tmp_path, kills, attacks):
+    """Twenty kills with as little work as they need: one question per picture."""
     images, out, count = tmp_path / "images", tmp_path / "out", 60 + 30 * kills
     images.mkdir()
     for i in range(count):
         (images / f"{i:05d}.png").write_bytes(files[i % 20].read_bytes() if i % 9 else b"words")
     arguments = ["--target", str(model), "--images", str(images), "--attack", attacks, "--part", "3"]
-    command = [sys.executable, "-m", "mia_viz", "audit", *arguments, "--batch", "2", "--workers", str(workers)]
+    command = [sys.executable, "-m", "mia_viz", "audit", *arguments, "--batch", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     rng, counted = random.Random(8), []
     for _ in range(kills):
@@ -166,6 +183,7 @@ def test_a_killed_command_goes_on_where_it_was(model, files, tmp_path, kills, at
         time.sleep(rng.uniform(0, 0.04))  # anywhere within a part
         assert process.poll() is None, "the kill must find it at work"
         workers = descendants(process.pid)
+        assert workers, "something must be decoding"
         process.send_signal(signal.SIGKILL)
         process.wait()
         counted.append(len(list(out.glob("parts/*.parquet"))))
@@ -174,7 +192,7 @@ def test_a_killed_command_goes_on_where_it_was(model, files, tmp_path, kills, at
             time.sleep(0.05)
         assert not any(map(alive, workers)), "no worker may outlive the audit"
     assert counted == sorted(counted)
-    assert audit(model, images, out, *arguments[4:], "--batch", 2, "--workers", 0) == 0
-    assert audit(model, images, tmp_path / "whole", *arguments[4:], "--batch", 2, "--workers", 0) == 0
+    assert audit(model, images, out, *arguments[4:], "--batch", 2) == 0
+    assert audit(model, images, tmp_path / "whole", *arguments[4:], "--batch", 2) == 0
     assert table(out).equals(table(tmp_path / "whole"))
     assert len(table(out)) == count
