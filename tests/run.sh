@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs everything the tests need into .venv and runs linter, formatter check and tests. From a clean clone.
+# With MIA_VIZ_LONG=1 also the long forms: twenty kills, both themes and sizes everywhere.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ -x .venv/bin/python ] || python3 -m venv .venv

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from tests.ui.browser import find_chromium
 
 expect.set_options(timeout=20_000)
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+LONG = bool(os.environ.get("MIA_VIZ_LONG"))
+PHONE_THEMES = ["light", "dark"] if LONG else ["dark"]
+"""Of long flows on a phone: how wide things are does not depend on the theme, and colours are seen on a desktop."""
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",

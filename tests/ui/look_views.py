@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Page, expect
 
 from tests.ui.conftest import go
-from tests.ui.test_lesson import DOING, PAGES, play
+from tests.ui.test_lesson_page import DOING, PAGES, play
 
 SCREENS = ("desktop", "dark", "phone")
 EVERYWHERE = (*SCREENS, "print")

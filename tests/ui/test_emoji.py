@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from mia_viz import engine
 from mia_viz.targets import bundled
 from mia_viz.ui import pick
-from tests.ui.conftest import go, shoot
+from tests.ui.conftest import PHONE_THEMES, go, shoot
 from tests.ui.test_walk import analyse, serious
 
 pytestmark = pytest.mark.ui
@@ -122,7 +122,7 @@ def test_turning_to_another_family_stops_the_analysis_and_keeps_its_evidence_awa
     expect(watched.locator("#hero")).to_contain_text("Made 2 times coarser")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", PHONE_THEMES)
 def test_no_part_of_an_emojis_walk_is_wider_than_a_phone(browser, playwright, url, theme):
     context = browser.new_context(**playwright.devices["iPhone 13"])
     page = context.new_page()

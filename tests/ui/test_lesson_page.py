@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from mia_viz.ui import lesson
-from tests.ui.conftest import shoot
+from tests.ui.conftest import LONG, PHONE_THEMES, shoot
 
 PAGES = lesson.texts()["pages"]
 
@@ -144,7 +144,7 @@ WATCHED = {"bands": ".lab-picture", "filter": ".lab-live", "answers": "#cloud .j
 
 
 @pytest.mark.ui
-@pytest.mark.parametrize("size", [(1280, 900), (390, 844)])
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)] if LONG else [(390, 844)])
 def test_what_a_task_asks_to_watch_is_in_view_and_stays_for_a_moment(watched, url, size):
     watched.set_viewport_size({"width": size[0], "height": size[1]})
     watched.emulate_media(reduced_motion="reduce")
@@ -222,7 +222,7 @@ COVERED = """selector => {
 
 
 @pytest.mark.ui
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", PHONE_THEMES)
 def test_on_a_phone_the_card_never_covers_what_to_press(browser, playwright, url, theme):
     context = browser.new_context(**playwright.devices["iPhone 13"], reduced_motion="reduce")
     page = context.new_page()

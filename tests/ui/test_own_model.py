@@ -18,7 +18,7 @@ from mia_viz.targets import bundled
 from mia_viz.ui import own_model, own_model_opening
 from mia_viz.ui import own_model_words as words
 from tests.commands.conftest import write_model, write_pictures
-from tests.ui.conftest import go, shoot
+from tests.ui.conftest import PHONE_THEMES, go, shoot
 from tests.ui.test_scan import stack
 from tests.ui.test_walk import serious
 
@@ -167,7 +167,7 @@ def a_slice_of_a_scan_can_be_chosen(page: Page) -> None:
 
 
 @pytest.mark.ui
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", PHONE_THEMES)
 def test_the_page_fits_a_phone(browser, playwright, url, place, theme):
     context = browser.new_context(**playwright.devices["iPhone 13"])
     page = context.new_page()

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from mia_viz import engine
 from mia_viz.attacks import names
 from mia_viz.ui import pick
-from tests.ui.conftest import go, shoot
+from tests.ui.conftest import PHONE_THEMES, go, shoot
 
 pytestmark = pytest.mark.ui
 
@@ -184,7 +184,7 @@ def test_the_keyboard_moves_the_divider_and_the_scrubber(watched):
     shoot(watched, "scrubbed")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", PHONE_THEMES)
 def test_nothing_is_wider_than_a_phone(browser, playwright, url, theme):
     context = browser.new_context(**playwright.devices["iPhone 13"])
     page = context.new_page()
