@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import resource
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -49,9 +51,21 @@ def audited(asked: argparse.Namespace) -> dict[str, float | None]:
         "pictures": every,
         "seconds": seconds,
         "rate": (every - some) / (last - first) if every > some else None,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak": peak_memory(),
         "table": sum(file.stat().st_size for file in (asked.out / "parts").glob("*.parquet")),
     }
+
+
+def peak_memory() -> float:
+    """The most memory that this program has had, in MiB.
+
+    Linux tells it in /proc; what getrusage says may be the memory of the program that started this one.
+    """
+    with suppress(OSError):
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+        if found:
+            return int(found[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def run(work, target, asked: argparse.Namespace, options, seen: list[tuple[float, int]]) -> float:

@@ -137,13 +137,23 @@ def _size(found: Section) -> tuple[str, str, list[str]]:
 
 
 def _workers(found: Section) -> tuple[str, str, list[str]]:
-    rows = [[r["engine"], short(r["one"], 3), short(r["two"], 3), f"{r['two'] / r['one']:.2f}"] for r in found["rows"]]
+    rows = [
+        [r["engine"], str(r["part"]), short(r["one"], 3), short(r["two"], 3), f"{r['two'] / r['one']:.2f}"]
+        for r in found["rows"]
+    ]
     said = (
-        f"One audit of {found['pictures']} pictures, model {found['target']}, parts of {found['part']}: by one process "
-        "and shared by two on the same machine, once as shards and once on Ray. The rate counts from the first "
-        "finished part to the last, so starting up is left out."
+        f"One audit of {found['pictures']} pictures, model {found['target']}: by one process and shared by two on the "
+        "same machine, as shards and on Ray. The rate counts from the first finished part to the last, so starting up "
+        "is left out."
     )
-    header = ("engine", "one", "two", "gain")
+    shards, *others = found["rows"]
+    lost = [f"{2 * r['part'] * (1 / r['two'] - 1 / shards['two']):.2f} s per part of {r['part']}" for r in others]
+    if lost:
+        said += (
+            f" An actor waits a moment for every part that Ray hands out; beside shards the two lost "
+            f"{' and '.join(lost)} pictures. So parts should take many seconds; by default they have 512 pictures."
+        )
+    header = ("engine", "pictures per part", "one", "two", "gain")
     return "Two workers", "Pictures per second of one and two workers.", [said, markdown_table(header, rows)]
 
 

@@ -117,13 +117,14 @@ def _size(found: Section) -> Figure:
 
 def _workers(found: Section) -> Figure:
     figure, (axis,) = _panels(1)
+    figure.set_size_inches(5.6, 2.9)  # two lines under every bar
     for i, row in enumerate(found["rows"]):
         places = [2.6 * i, 2.6 * i + 1]
         axis.bar(places, [row["one"], row["two"]], color=[QUIET, INK], width=0.8)
     axis.set_xticks(
         [2.6 * i + k for i in range(len(found["rows"])) for k in (0, 1)],
-        [f"{row['engine']}, {words}" for row in found["rows"] for words in ("one", "two")],
-        fontsize=7,
+        [f"{r['engine']}, {count}\nparts of {r['part']}" for r in found["rows"] for count in ("one", "two")],
+        fontsize=6,
     )
     axis.grid(axis="x", visible=False)
     axis.set_ylabel("pictures per second", fontsize=SMALL, color=INK)

@@ -26,7 +26,6 @@ from mia_viz.targets import bundled
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 180.0
-SHARED_PART = 16
 HEAVY = 8
 
 
@@ -50,30 +49,32 @@ def workers(scale: Scale, work: Path) -> dict[str, Any]:
     for i in range(scale.shared):
         if not (source / f"{i:05d}.png").exists():
             (source / f"{i:05d}.png").symlink_to(known.path(i % len(known.files)).resolve())
-    part = ("--part", str(SHARED_PART))
-    _child(model, source, work / "shards-1", *part)
-    both = [_start(model, source, work / "shards-2", *part, "--shard", str(i), "2") for i in (1, 2)]
+    usual, short = scale.parts
+    asked = (model, source)
+    _child(*asked, work / "shards-1", "--part", str(usual))
+    both = [_start(*asked, work / "shards-2", "--part", str(usual), "--shard", str(i), "2") for i in (1, 2)]
     for process in both:
         _said(process)
-    engines = ["shards"]
+    engines = [("shards", usual, "shards")]
     if importlib.util.find_spec("ray") is not None:
-        for n in (1, 2):
-            _child(model, source, work / f"Ray-{n}", *part, "--actors", str(n))
-        engines.append("Ray")
+        for part in (usual, short):
+            for n in (1, 2):
+                _child(*asked, work / f"Ray-{part}-{n}", "--part", str(part), "--actors", str(n))
+            engines.append(("Ray", part, f"Ray-{part}"))
     rows = [
-        {"engine": name, "one": at_work(work / f"{name}-1", 1), "two": at_work(work / f"{name}-2", 2)}
-        for name in engines
+        {"engine": name, "part": part, **{n: at_work(work / f"{at}-{k}", k, part) for k, n in ((1, "one"), (2, "two"))}}
+        for name, part, at in engines
     ]
-    return {"target": scale.target, "pictures": scale.shared, "part": SHARED_PART, "rows": rows}
+    return {"target": scale.target, "pictures": scale.shared, "rows": rows}
 
 
-def at_work(out: Path, count: int) -> float:
+def at_work(out: Path, count: int, part: int) -> float:
     """Pictures per second between the first and the last part that was written, of equal parts and `count` workers.
 
     Every worker's first part was begun before that, so as many parts are not counted.
     """
     times = sorted(file.stat().st_mtime for file in (out / "parts").glob("*.parquet"))
-    return SHARED_PART * (len(times) - count) / (times[-1] - times[0])
+    return part * (len(times) - count) / (times[-1] - times[0])
 
 
 def startup(scale: Scale, work: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ class Scale:
     target: bundled model of the sections that need a real one. batches: pictures asked about together. questions: an
     attack is left out at a batch size where one repeat would take more of them. repeats: of medians. draws: NFE of one
     attack. sides: of pictures. counts: pictures of one audit. loop: pictures of the plain loop. shared: pictures that
-    workers share. starts: of programs.
+    workers share. parts: pictures of their parts, as one would choose and short. starts: of programs.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Scale:
     counts: tuple[int, ...]
     loop: int
     shared: int
+    parts: tuple[int, int]
     starts: int
 
 
@@ -38,7 +39,8 @@ FULL = Scale(
     sides=(16, 32, 64, 128, 256),
     counts=(1, 10, 100, 1_000, 10_000),
     loop=192,
-    shared=1_536,
+    shared=3_072,
+    parts=(128, 16),
     starts=5,
 )
 QUICK = Scale(
@@ -52,5 +54,6 @@ QUICK = Scale(
     counts=(1, 10, 100),
     loop=8,
     shared=96,
+    parts=(16, 8),
     starts=1,
 )

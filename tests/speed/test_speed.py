@@ -48,7 +48,14 @@ FOUND = {
     },
     "nfe": {"target": "toy", "batch": 4, "rows": [{**COST, "nfe": n, "wall": 0.01 + 0.02 * n} for n in (1, 2, 4)]},
     "size": {"batch": 4, "rows": [{**COST, "side": 16}, {**COST, "side": 32}]},
-    "workers": {"target": "toy", "pictures": 48, "part": 16, "rows": [{"engine": "shards", "one": 5.0, "two": 9.0}]},
+    "workers": {
+        "target": "toy",
+        "pictures": 48,
+        "rows": [
+            {"engine": "shards", "part": 16, "one": 5.0, "two": 10.0},
+            {"engine": "Ray", "part": 16, "one": 4.0, "two": 8.0},
+        ],
+    },
     "laboratory": {
         "moves": 60,
         "rows": [
@@ -73,7 +80,8 @@ def test_the_page_works_out_what_it_says(measured):
     assert "time grows 10.0 fold, and peak memory goes from 500 to 501 MiB" in words
     assert "20 ms per question and 10 ms per picture, at most 0 % off" in words
     assert "drc at 16" in words
-    assert "| shards |   5 |   9 | 1.80 |" in words
+    assert re.search(r"\| shards\s+\|\s+16 \|\s+5 \|\s+10 \| 2\.00 \|", words)
+    assert "lost 0.80 s per part of 16 pictures" in words  # 2 parts of 16 at 8 and at 10 pictures per second
     assert "with 10,000 pictures: exceeded by the slowest of 60 moves" in words
     assert words.count("![") == len(FOUND)
     assert words.count("processor made up, cores 2") == 1
@@ -166,7 +174,7 @@ def test_a_rate_leaves_out_what_was_begun_before(tmp_path):
         file = tmp_path / "parts" / f"part-{i:06d}.parquet"
         file.touch()
         os.utime(file, (second, second))
-    assert processes.at_work(tmp_path, 2) == pytest.approx(16)
+    assert processes.at_work(tmp_path, 2, 16) == pytest.approx(16)
 
 
 def test_imports_are_added_by_package():
@@ -200,3 +208,11 @@ def test_help_loads_nothing_heavy():
     code = f"import sys; import mia_viz.cli as c; c.build_parser(); print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=processes.ROOT)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells it there")
+def test_the_peak_is_the_childs_own_and_not_its_parents():
+    held = bytearray(300 * 2**20)
+    code = "from mia_viz.speed.child import peak_memory; print(peak_memory())"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 1 < float(said.stdout) < len(held) / 2**20
