@@ -81,10 +81,12 @@ def test_every_way_to_fail_is_found_and_reduced_to_a_small_file_and_one_change(t
 
 
 def test_a_crash_a_hang_and_a_flood_of_memory_are_told_and_the_next_file_is_opened(monkeypatch):
-    monkeypatch.setattr(fuzz_reader, "MOST_SECONDS", 0.5)
     monkeypatch.setattr(fuzz_reader, "MOST_MEMORY", 2**26)
+    said = []
     with Reader(opener=clumsy) as reader:
-        said = [reader(Case("PNG", data, "")).failure for data in (FLOOD, FINE, CRASH, HANG, FINE)]
+        for data in (FLOOD, FINE, CRASH, HANG, FINE):  # only what hangs is waited for in vain, so for a moment
+            monkeypatch.setattr(fuzz_reader, "MOST_SECONDS", 0.5 if data == HANG else 60.0)
+            said.append(reader(Case("PNG", data, "")).failure)
     assert said == ["took more than 64 MiB", "", "the process died, exit code #", "no answer", ""]
 
 
