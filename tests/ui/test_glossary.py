@@ -106,6 +106,8 @@ def test_words_open_by_hand_and_by_keyboard_and_the_list_has_them_all(watched):
     watched.locator("#noise-strength .mv-what").press("Enter")
     expect(bubble.locator("h2")).to_have_text("Injection strength")
     watched.keyboard.press("Escape")
+    for plot in ("#noise-plane", "#noise-chart"):  # a plot that is still being loaded is gradio's to describe
+        watched.wait_for_selector(f"{plot} .main-svg")
     found = Axe().run(watched, context="#steps").response["violations"]
     assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
     watched.locator(".ls-open").click()

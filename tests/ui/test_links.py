@@ -140,8 +140,9 @@ def settings_hold(page: Page, radios: dict[str, int], sliders: dict[str, str]) -
 @pytest.mark.ui
 def test_links_of_the_steps_open_what_was_seen_in_a_fresh_browser(watched, arrived):
     go(watched, "Restore", "#pair img")
+    first = watched.locator("#trio .mv-lead").inner_text()
     watched.locator(radio("#which", 3)).click()
-    expect(watched.locator("#trio .mv-lead")).to_be_visible()
+    expect(watched.locator("#trio .mv-lead")).not_to_have_text(first)
     restore, alike = copied(watched), watched.locator("#trio .mv-lead").inner_text()
     assert "target=brain-a&picture=112&step=restore&task=3" in restore
     go(watched, "Frequency", "#laboratory .lab-curve >> visible=true")

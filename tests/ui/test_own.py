@@ -85,7 +85,7 @@ def test_a_drawn_digit_goes_through_the_same_analysis_and_leaves_no_file(watched
     watched.locator("#reveal").click()
     expect(watched.locator("#truth")).to_contain_text("You drew this picture here")
     shoot(watched, "drawn-verdict")
-    assert set(folder.rglob("*")) == files
+    assert set(folder.rglob("*")) <= files  # what others left there may have been tidied away meanwhile
     go(watched, "Choose", "#pad canvas")
     watched.locator("#clear-drawing").click()
     watched.locator("#use-drawing").click()
