@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.serving.conftest import PASSWORD
-from tests.ui.browser import find_chromium
+from tests.ui.browser import complaints_of, find_chromium
 from tests.ui.conftest import QUIET, shoot
 from tests.ui.test_walk import serious
 
@@ -22,9 +22,7 @@ def browser_type_launch_args(browser_type_launch_args):
 def test_signing_in_uploading_and_asking(served, browser, scheme, width, tmp_path):
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 844})
     page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = complaints_of(page)
     page.set_default_timeout(60_000)
     page.goto(served[1])
     expect(page.get_by_role("heading", name="MIA-Viz")).to_be_visible()

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from mia_viz.ui.launch import build, launch_options
-from tests.ui.browser import find_chromium
+from tests.ui.browser import complaints_of, find_chromium
 
 expect.set_options(timeout=20_000)
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
@@ -45,10 +45,8 @@ def url():
 @pytest.fixture
 def watched(page: Page, url: str):
     """A page on the app that must neither ask another machine for anything nor log an error."""
-    complaints: list[str] = []
+    complaints = complaints_of(page)
     page.on("request", lambda r: complaints.append(f"asked {r.url}") if not r.url.startswith(LOCAL) else None)
-    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
     page.set_default_timeout(60_000)
     page.set_viewport_size({"width": 1280, "height": 900})
     page.goto(url)
