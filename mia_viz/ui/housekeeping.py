@@ -8,8 +8,6 @@ after a quarter of an hour in which nothing was asked and nothing was running.
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import os
 import threading
 import time
@@ -21,13 +19,12 @@ from typing import TYPE_CHECKING
 from mia_viz.own_models import SHELF
 from mia_viz.serving.visitors import Visitors, tidy
 from mia_viz.ui.gate_queue import asking, at_work
+from mia_viz.ui.heap import give_memory_back
 from mia_viz.ui.letting_go import ASKING, files_held, let_go
 
 if TYPE_CHECKING:
     import gradio as gr
 
-M_ARENA_MAX = -8
-"""glibc, malloc.h."""
 ROUND_SECONDS = 15.0
 GRACE_SECONDS = 60.0
 """After a page has lost its connection: it may come back, a phone from its pocket for example."""
@@ -58,7 +55,6 @@ class Housekeeping:
             if self._started:
                 return
             self._started = True
-        keep_memory_together()
         threading.Thread(target=self._rounds, args=(blocks,), daemon=True, name="housekeeping").start()
 
     def seen(self, session: str) -> None:
@@ -170,16 +166,3 @@ class Housekeeping:
         while True:
             time.sleep(ROUND_SECONDS)
             self.round(blocks)
-
-
-def keep_memory_together() -> None:
-    """Have all threads share a few heaps: in one heap per thread, pieces left over add up to hundreds of MB."""
-    with suppress(OSError, AttributeError):  # not glibc
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
-
-
-def give_memory_back() -> None:
-    """Have the system get back what ended visits held; the C library would keep much of it for later."""
-    gc.collect()
-    with suppress(OSError, AttributeError):  # not glibc
-        ctypes.CDLL(None).malloc_trim(0)

@@ -16,6 +16,7 @@ from mia_viz.private import private_folder
 from mia_viz.serving.visitors import Visitors
 from mia_viz.targets.bundled import ASSETS, bundled_names, family_of
 from mia_viz.ui import log
+from mia_viz.ui.heap import keep_one_heap
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -39,6 +40,7 @@ def build(served: bool = False) -> gr.Blocks:
     served: whether its visitors sign in. Gradio keeps uploads on disk; here they lie in a folder of this run (see
     `mia_viz.private`).
     """
+    keep_one_heap()
     private_folder()
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
