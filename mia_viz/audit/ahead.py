@@ -17,13 +17,15 @@ from types import TracebackType
 
 import numpy as np
 
-from mia_viz.audit.decoders import Decoders
 from mia_viz.audit.source import Item
+from mia_viz.pictures.apart import Helpers
 from mia_viz.pictures.files import kind_of_scan, load_picture
 from mia_viz.pictures.limits import MAX_SCAN_BYTES
 from mia_viz.pictures.picture import PictureError, View
 from mia_viz.pictures.prepare import prepare
 
+LONGEST = 120.0
+"""Seconds that decoding one picture may take: generous, since a slow machine is no reason to lose a large scan."""
 SECONDS = 0.2
 """How often a waiting reader looks whether it should stop."""
 
@@ -76,20 +78,22 @@ def decode(item: Item, form: Form) -> Ready:
 class Ahead:
     """Iterates over decoded pictures in the order of `items`, at most about `depth` of them ahead of the reader.
 
-    decoders: processes that decode. work: what they do. waited: seconds that were spent waiting for pictures. Use as a
-    context, so that the thread ends with it.
+    decoders: processes that decode. work: what they do. longest: seconds that one picture may take. waited: seconds
+    that were spent waiting for pictures. Use as a context, so that the thread ends with it.
     """
 
     def __init__(
         self,
         items: Iterable[Item],
         form: Form,
-        decoders: Decoders,
+        decoders: Helpers,
         depth: int = 32,
         work: Callable[[Item, Form], Ready] = decode,
+        longest: float = LONGEST,
     ) -> None:
         self.waited = 0.0
         self._items, self._form, self._decoders, self._depth, self._work = items, form, decoders, depth, work
+        self._longest = longest
         self._queue: queue.Queue[Ready | BaseException | None] = queue.Queue(maxsize=max(1, depth))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._feed, daemon=True, name="audit-reader")
@@ -135,14 +139,23 @@ class Ahead:
         return False
 
     def _decoded(self) -> Iterator[Ready]:
-        begun: deque[tuple[int, Future[Ready]]] = deque()
+        begun: deque[tuple[Item, Future[Ready]]] = deque()
         held = 0
         for item in self._items:
-            size = len(item.data or b"")
-            begun.append((size, self._decoders.submit(self._work, item, self._form)))
-            held += size
+            begun.append((item, self._decoders.submit(self._work, item, self._form, seconds=self._longest)))
+            held += len(item.data or b"")
             while begun and (held > MAX_SCAN_BYTES or len(begun) >= min(self._depth, 4 * self._decoders.count)):
-                held -= begun[0][0]
-                yield begun.popleft()[1].result()
+                held -= len(begun[0][0].data or b"")
+                yield _result(*begun.popleft())
         while begun:
-            yield begun.popleft()[1].result()
+            yield _result(*begun.popleft())
+
+
+def _result(item: Item, decoded: Future[Ready]) -> Ready:
+    """What became of a picture, also of one that ended its process. Raises what decoding raised, and OSError where
+    there could be no process."""
+    try:
+        return decoded.result()
+    except PictureError as error:
+        digest = hashlib.sha256(item.data or b"").hexdigest()
+        return Ready(item.place, item.id, None, digest, caption=item.caption, error=str(error))

@@ -7,12 +7,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mia_viz.audit.ahead import Ahead, Form
-from mia_viz.audit.decoders import Decoders
 from mia_viz.audit.run import batches
 from mia_viz.audit.scorer import Scorer
 from mia_viz.audit.source import Source
-from mia_viz.pictures.files import load_picture
+from mia_viz.pictures.apart import Helpers
 from mia_viz.pictures.picture import Picture, PictureError
+from mia_viz.pictures.uploads import load_upload
 
 if TYPE_CHECKING:
     from mia_viz.analysis import Plan
@@ -46,7 +46,7 @@ def through(
     if progress is not None:
         progress.expected = count * each
     form = Form(target.picture_shape, how)
-    with Decoders(1) as decoders, Ahead(islice(source.items(), MOST), form, decoders, BATCH) as pictures:
+    with Helpers(1) as decoders, Ahead(islice(source.items(), MOST), form, decoders, BATCH) as pictures:
         for batch in batches(pictures, BATCH):
             if progress is not None and progress.cancel.is_set():
                 return
@@ -60,4 +60,4 @@ def picture_at(source: Source, place: int) -> Picture:
     item = next(source.items(lambda there: there == place), None)
     if item is None or item.data is None:
         raise PictureError(item.error if item is not None and item.error else "This picture is no longer there.")
-    return load_picture(item.data, item.id.rpartition("/")[2])
+    return load_upload(item.data, item.id.rpartition("/")[2])

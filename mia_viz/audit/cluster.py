@@ -24,13 +24,13 @@ import numpy as np
 import torch
 
 from mia_viz.audit.ahead import Ahead, Form
-from mia_viz.audit.decoders import Decoders
 from mia_viz.audit.run import MOST_WORKERS, Options, Tally, batches, begun, mine_of, places
 from mia_viz.audit.scorer import Scorer
 from mia_viz.audit.source import Source, Start
 from mia_viz.audit.table import Parts, schema
 from mia_viz.engine import limit_threads
 from mia_viz.memory import is_out_of_memory
+from mia_viz.pictures.apart import Helpers
 from mia_viz.targets.target import Target, Wrapper
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Actor:
         self.scorer = Scorer(target, job.plans, options.seed, job.reference, options.spectra)
         self.parts = Parts(job.folder, schema(job.plans, options.spectra), options.part)
         self.form = Form(target.picture_shape, options.how, options.view)
-        self.decoders = Decoders(options.workers or 1)  # for all its parts
+        self.decoders = Helpers(options.workers or 1)  # for all its parts
 
     def __call__(self, given: dict[str, np.ndarray]) -> dict[str, list[Any]]:
         """{"pictures", "busy", "waited", "error", "actor"} of each part in {"place", "file", "inside"}.

@@ -1,7 +1,7 @@
 """Files that hold many pictures: zip here, tar in `tars`, Parquet and Arrow (Hugging Face data sets) in `tables`.
 
 Each gives (name, reader) per picture, in the order of the file. What is damaged is one more picture whose reader says
-so; only storage that fails in the middle raises OSError.
+so; only storage that fails in the middle raises OSError, and a table that ends its process PictureError.
 """
 
 from __future__ import annotations
@@ -28,7 +28,12 @@ from mia_viz.audit.walk import Found, is_local, kind_of
 from mia_viz.pictures.named import BESIDE, DICOM_HEAD, is_dicom, may_be_dicom, named_as_picture
 
 if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
     from mia_viz.audit.source import Source
+
+TABLES = ("parquet", "arrow")
+"""Read by native code, and so in a process apart; zip and tar are read by Python."""
 
 
 def pictures(source: Source, found: Found, passed: Passed = quiet) -> Iterator[tuple[str, Reader]]:
@@ -37,6 +42,11 @@ def pictures(source: Source, found: Found, passed: Passed = quiet) -> Iterator[t
         yield found.name, broken(NOT_ORDINARY)
         return
     kind, near = kind_of(found.name), is_local(source.system)
+    if kind in TABLES and _seen_by_others(source.system):
+        from mia_viz.audit import tables_apart
+
+        yield from tables_apart.pictures(found, source)
+        return
     with source.open(found.path) as file:
         if kind == "zip":
             yield from _of_zip(file, found.name, near, passed)
@@ -46,6 +56,11 @@ def pictures(source: Source, found: Found, passed: Passed = quiet) -> Iterator[t
             from mia_viz.audit import tables  # pyarrow is loaded only where it is needed
 
             yield from (tables.of_parquet if kind == "parquet" else tables.of_arrow)(file, found, source)
+
+
+def _seen_by_others(system: AbstractFileSystem) -> bool:
+    """Whether another process sees the same files; not so those that this program keeps in its memory."""
+    return "memory" not in ([system.protocol] if isinstance(system.protocol, str) else system.protocol)
 
 
 def _of_zip(file: BinaryIO, name: str, near: bool, passed: Passed) -> Iterator[tuple[str, Reader]]:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mia_viz.audit.ahead import Form, decode
+from mia_viz.audit.ahead import Ahead, Form
 from mia_viz.audit.digest import SAMPLE, Digest, Ranked, Scores
 from mia_viz.audit.table import UNREADABLE
 from mia_viz.commands.common import short, write_json
 from mia_viz.figures.palette import HOLDOUT, MEMBER
+from mia_viz.pictures.apart import Helpers
 from mia_viz.report.document import Block, Box, Bullets, Heading, Picture, Table, Text
 from mia_viz.report.drawing import INK, Drawn, blank, calm, png, show
 from mia_viz.report.page import page
@@ -142,8 +143,8 @@ def _thumbnails(shown: Sequence[tuple[Ranked, np.ndarray]], words: str) -> Drawn
 def _pictures(found: Digest, source: Source, form: Form) -> dict[int, np.ndarray]:
     """The listed pictures, read again."""
     places = {r.place for scores in found.methods.values() for r in (*scores.most, *scores.least)}
-    ready = (decode(item, form) for item in source.items(places.__contains__))
-    return {one.place: one.values for one in ready if one.values is not None}
+    with Helpers(1) as decoders, Ahead(source.items(places.__contains__), form, decoders) as ready:
+        return {one.place: one.values for one in ready if one.values is not None}
 
 
 def _failures(found: Digest) -> list[Block]:

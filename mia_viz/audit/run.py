@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from mia_viz import __version__
 from mia_viz.audit.ahead import Ahead, Form, Ready
-from mia_viz.audit.decoders import Decoders
 from mia_viz.audit.scorer import Scorer
 from mia_viz.audit.source import Source
 from mia_viz.audit.table import Manifest, Parts, schema
+from mia_viz.pictures.apart import Helpers
 from mia_viz.pictures.picture import View
 from mia_viz.reference import settings_text
 
@@ -120,7 +120,7 @@ def audit(
     total = None if count is None else places(range(-(-count // options.part)), options.part, count, mine)
     before = places(done, options.part, count, mine)
     workers = options.workers or _workers(target)
-    with Decoders(workers) as decoders, Ahead(source.items(wanted), form, decoders, 2 * batch) as pictures:
+    with Helpers(workers) as decoders, Ahead(source.items(wanted), form, decoders, 2 * batch) as pictures:
         return _work(pictures, scorer, parts, batch, Tally(0, before, total, 0.0, 0.0, 0.0), report)
 
 

@@ -201,8 +201,8 @@ class Source:
         """The pictures whose place is wanted, in order; the bytes of others are not read.
 
         start: of these, the first one; files before it are passed over. stop: the place after the last one.
-        Raises OSError when an archive's storage fails in the middle, since places after it would be wrong; a damaged
-        archive is an item with an error.
+        Raises OSError when an archive's storage fails in the middle, and PictureError when a table ends its process
+        (see `tables_apart`), since places after it would be wrong; a damaged archive is an item with an error.
         """
         start = start or Start(0)
         place = start.place - start.inside

@@ -43,13 +43,13 @@ def run(arguments: argparse.Namespace) -> None:
 def opened(folder: Path) -> list[Picture]:
     """The pictures of a folder, of scans the middle slice. Raises PictureError that begins with the file's name."""
     from mia_viz.commands.known import picture_files
-    from mia_viz.pictures.files import load_picture
     from mia_viz.pictures.picture import PictureError
+    from mia_viz.pictures.uploads import load_upload
 
     found = []
     for file in picture_files(folder):
         try:
-            found.append(load_picture(file))
+            found.append(load_upload(file))
         except PictureError as error:
             raise PictureError(f"{file.name}: {error}") from error
     return found

@@ -120,7 +120,7 @@ def own_pictures(
     outside = [] if holdouts is None else picture_files(holdouts)
     member = np.arange(len(inside) + len(outside)) < len(inside)
     split = np.full(len(member), "calibration")
-    found = _collect(target, [*inside, *outside], member, split, np.zeros(len(member), dtype=bool), prepare)
+    found = _collect(target, [*inside, *outside], member, split, np.zeros(len(member), dtype=bool), prepare, apart=True)
     shared = {s for s, m in zip(found.sha256, member, strict=True) if m} & {
         s for s, m in zip(found.sha256, member, strict=True) if not m
     }
@@ -148,10 +148,11 @@ def _collect(
     split: np.ndarray,
     of_twin: np.ndarray,
     prepare: str = "exact",
+    apart: bool = False,
 ) -> KnownPictures:
     from mia_viz.analysis import to_pictures
 
-    subjects = [prepare_file(file, target, prepare) for file in files]
+    subjects = [prepare_file(file, target, prepare, apart=apart) for file in files]
     return KnownPictures(
         to_pictures(subjects),
         tuple(subject.pixels_sha256 for subject in subjects),

@@ -157,14 +157,18 @@ def run(arguments: argparse.Namespace) -> None:
     print(render(rows, choice, known))
 
 
-def prepare_file(file: Path, target: Target, how: str, view: View | None = None) -> Subject:
-    """A file, or one slice of a scan, as the target takes it. Raises PictureError that begins with the file's name."""
+def prepare_file(file: Path, target: Target, how: str, view: View | None = None, apart: bool = False) -> Subject:
+    """A file, or one slice of a scan, as the target takes it. Raises PictureError that begins with the file's name.
+
+    apart: open it in another process, so that no file among many can end the program.
+    """
     from mia_viz.pictures.files import load_picture
     from mia_viz.pictures.picture import PictureError
     from mia_viz.pictures.prepare import prepare
+    from mia_viz.pictures.uploads import load_upload
 
     try:
-        picture = load_picture(file, view=view)
+        picture = (load_upload if apart else load_picture)(file, view=view)
         prepared = prepare(picture, target.picture_shape[1:], target.picture_shape[0], how)
     except PictureError as error:
         raise PictureError(f"{file.name or file}: {error}") from error

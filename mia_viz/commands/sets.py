@@ -67,7 +67,7 @@ def _prepared(files: list[Path], target: Target, how: str) -> list:
     from mia_viz.pictures.limits import FEWEST_IN_SET
     from mia_viz.pictures.prepare import Prepared
 
-    subjects = [prepare_file(file, target, how) for file in files]
+    subjects = [prepare_file(file, target, how, apart=True) for file in files]
     if len({subject.pixels_sha256 for subject in subjects}) < FEWEST_IN_SET:
         raise ValueError(f"A set needs at least {FEWEST_IN_SET} different pictures; fewer say too little.")
     return [Prepared(subject.values, subject.notes, subject.pixels_sha256) for subject in subjects]

@@ -20,7 +20,7 @@ from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi, pixel
 from mia_viz.pictures.codestream import check_size
 from mia_viz.pictures.limits import check_slice, guarded, inflate, sha256_of
 from mia_viz.pictures.picture import PictureError
-from mia_viz.pictures.volume import EXACT, LINEAR, SIGMOID, Plane, Volume, Window, spanning
+from mia_viz.pictures.volume import EXACT, LINEAR, SIGMOID, Plane, Volume, Window
 
 KEPT = (
     "Modality",
@@ -128,7 +128,7 @@ def as_volume(
             ("slice",),
             (count,),
             lambda _axis, index: plane(index),
-            lambda shown: _default(shown, windows),
+            None,
             windows,
             modality == "CT" if modality else None,
             tags.PhotometricInterpretation == "MONOCHROME1",
@@ -196,14 +196,6 @@ def _grey(stored: np.ndarray, meaning: Dataset) -> Plane:
     if not np.isfinite(values).all():
         raise ValueError("values that are no numbers")
     return Plane(values, notes, brightness)
-
-
-def _default(plane: Plane, windows: tuple[Window, ...]) -> tuple[Window, str]:
-    if windows:
-        return windows[0], f"Brightness follows the window in the file ({windows[0].text})."
-    low, high = float(plane.values.min()), float(plane.values.max())
-    sentence = f"The file names no window, so its slice runs from black at {low:.6g} to white at {high:.6g}."
-    return spanning("full range", low, high), sentence
 
 
 def _windows(meaning: Dataset) -> tuple[Window, ...]:

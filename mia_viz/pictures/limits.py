@@ -23,6 +23,7 @@ FEWEST_IN_SET, MOST_IN_SET = 5, 5_000
 """Of a set that is asked about as a whole: fewer say too little, more take too long."""
 
 TOO_MANY_PIXELS = f"This picture has more than {MAX_PIXELS // 10**6} million pixels; save a smaller copy and use that."
+NO_MEMORY = "There is not enough memory for this picture; save a smaller copy."
 TOO_LARGE_INSIDE = f"This file unpacks to more than {MAX_SCAN_BYTES // 10**6} MB; save a smaller part of it."
 CHUNK = 1 << 20
 DAMAGED = "This {} file is damaged, incomplete or of a rare kind; {}."
@@ -40,7 +41,7 @@ def guarded(kind: str, advice: str = "export it again") -> Iterator[None]:
         except PictureError:
             raise
         except MemoryError as error:
-            raise PictureError("There is not enough memory for this picture; save a smaller copy.") from error
+            raise PictureError(NO_MEMORY) from error
         # Decoders answer hostile bytes with nearly every built-in exception (SyntaxError, struct.error,
         # TypeError, zlib.error, ...), other ones in each release, so a list could only be incomplete.
         except Exception as error:

@@ -66,7 +66,7 @@ def open_nifti(data: bytes, name: str) -> Volume:
             AXES,
             tuple(shape[int(np.flatnonzero(flips[:, 0] == a)[0])] for a in range(3)),
             lambda axis, index: _plane(image.dataobj, shape, flips, axis, index),
-            lambda _plane: default,
+            default,
             notes=notes,
         )
 

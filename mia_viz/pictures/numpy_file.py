@@ -50,7 +50,7 @@ def open_numpy(data: bytes, name: str) -> Volume:
     whole = stored.dtype.kind != "f" and (stored.dtype.itemsize == 1 or window.name == "8 bit")
     bits = 8 if whole else stored.dtype.itemsize * 8
     shown = (window, sentence)
-    return Volume("numpy", name, sha256_of(data), len(data), bits, ("slice",), (len(stack),), plane, lambda _: shown)
+    return Volume("numpy", name, sha256_of(data), len(data), bits, ("slice",), (len(stack),), plane, shown)
 
 
 def _array(data: bytes) -> np.ndarray:

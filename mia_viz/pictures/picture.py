@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,11 @@ class Picture:
     bits: int
     notes: tuple[str, ...] = ()
     view: View | None = None
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """From another process; what numpy sends could be written to."""
+        self.__dict__.update(state)
+        self.pixels.flags.writeable = False
 
     @property
     def is_cmyk(self) -> bool:

@@ -84,7 +84,8 @@ class Volume:
 
     kind: "DICOM", "NIfTI", "numpy". name, sha256, byte_size: as in Picture; of a folder the SHA-256 of its files'
     hashes, sorted, one per line. axes: names, and counts: slices along each. plane: (axis number, slice) -> Plane.
-    default: the window of a plane where none is chosen, and the sentence that says so. windows: the file's own.
+    usual: the window where none is chosen, the same for all planes, and the sentence that says so; None for the first
+    of the file's own, or else the range of each plane. windows: the file's own.
     hounsfield: whether values are Hounsfield units; None where the file does not say. inverted: whether high values
     are dark (MONOCHROME1). spacing: mm between rows and columns along the last axis, where the file says so.
     """
@@ -97,7 +98,7 @@ class Volume:
     axes: tuple[str, ...]
     counts: tuple[int, ...]
     plane: Callable[[int, int], Plane]
-    default: Callable[[Plane], tuple[Window, str]]
+    usual: tuple[Window, str] | None = None
     windows: tuple[Window, ...] = ()
     hounsfield: bool | None = None
     inverted: bool = False
@@ -124,6 +125,16 @@ class Volume:
             None if self.counts[axis] == 1 else index, None if len(self.axes) == 1 else self.axes[axis], view.window
         )
         return Picture(pixels, self.name, self.sha256, self.byte_size, self.kind, self.bits, tuple(notes), seen)
+
+    def default(self, plane: Plane) -> tuple[Window, str]:
+        """The window of a plane where none is chosen, and the sentence that says so."""
+        if self.usual is not None:
+            return self.usual
+        if self.windows:
+            return self.windows[0], f"Brightness follows the window in the file ({self.windows[0].text})."
+        low, high = float(plane.values.min()), float(plane.values.max())
+        sentence = f"The file names no window, so its slice runs from black at {low:.6g} to white at {high:.6g}."
+        return spanning("full range", low, high), sentence
 
     def axis(self, asked: str | None) -> int:
         """The number of an axis given by name or number. Raises PictureError."""

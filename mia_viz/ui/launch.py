@@ -98,9 +98,11 @@ def in_space() -> bool:
 
 
 def warm_up() -> None:
-    """Open the first target in the background, and put one statement together, so that nobody waits for libraries."""
+    """Open the first target in the background, put one statement together, and start the process that opens uploads,
+    so that nobody waits for libraries."""
 
     def work() -> None:
+        from mia_viz.pictures import uploads
         from mia_viz.ui.pick import opening_case
 
         name = bundled_names()[0]
@@ -108,6 +110,7 @@ def warm_up() -> None:
         case, _ = opening_case(family_of(name))
         if engine.finished(case):
             engine.statement_named(case.target, case)
+        uploads.warm()
 
     threading.Thread(target=work, daemon=True, name="warm-up").start()
 

@@ -11,9 +11,10 @@ import numpy as np
 from mia_viz.case import Case, load_case
 from mia_viz.own_models import SHELF, is_own
 from mia_viz.pictures.drawing import draw_digit
-from mia_viz.pictures.files import load_picture, open_volume
-from mia_viz.pictures.picture import Picture, PictureError, View
+from mia_viz.pictures.files import load_picture
+from mia_viz.pictures.picture import Picture, View
 from mia_viz.pictures.prepare import Prepared, prepare
+from mia_viz.pictures.uploads import apart, load_upload, open_upload
 from mia_viz.pictures.volume import Volume
 from mia_viz.subjects import subject
 from mia_viz.targets import bundled
@@ -62,9 +63,8 @@ def read_upload(file: str) -> Picture | Volume:
 
     Raises PictureError.
     """
-    name = os.path.basename(file)
     try:
-        return open_volume(file, name) or load_picture(file, name)
+        return open_upload(file, os.path.basename(file))
     finally:
         if os.path.exists(file):
             os.unlink(file)
@@ -75,12 +75,11 @@ def read_view(file: str, view: View | None = None) -> Picture:
 
     Raises PictureError, also for a view of what is no scan.
     """
-    found = read_upload(file)
-    if isinstance(found, Volume):
-        return found.picture(view)
-    if view is not None and view.asks:
-        raise PictureError("Slices and windows can be chosen of DICOM, NIfTI and numpy files only.")
-    return found
+    try:
+        return load_upload(file, os.path.basename(file), view)
+    finally:
+        if os.path.exists(file):
+            os.unlink(file)
 
 
 def pick_upload(picture: Picture, how: str, target: str, group: str | None = None) -> Picked:
@@ -95,7 +94,7 @@ def pick_upload(picture: Picture, how: str, target: str, group: str | None = Non
 
 def pick_drawing(uri: str | None, target: str) -> Picked:
     """A digit drawn on the pad (PNG data URI), prepared for a target. Raises PictureError."""
-    picture = draw_digit(uri)
+    picture = apart(draw_digit, uri)  # the pad sends a file too, and anybody may send another one
     picked = pick_upload(picture, "exact", target, DRAWN)
     notes = (*picture.notes, *picked.prepared.notes)
     return replace(picked, prepared=replace(picked.prepared, notes=notes), given=None)

@@ -16,6 +16,7 @@ import numpy as np
 
 from mia_viz.pictures.picture import Picture, PictureError, View
 from mia_viz.pictures.prepare import prepare
+from mia_viz.pictures.uploads import GONE
 from mia_viz.pictures.volume import FROM_FILE, PRESETS, Plane, Volume, Window, spanning
 from mia_viz.subjects import subject
 from mia_viz.ui import seen
@@ -77,7 +78,7 @@ def values(volume: Volume | None, how: str, target: str) -> list:
 
 def wire(scan: Scan, how: gr.Radio, target: gr.Radio) -> None:
     """Another slice on `select`, what the model will see on `release`, and again when model or preparation change."""
-    scan.viewer.select(_slice, scan.volume, scan.viewer, **QUIET)
+    scan.viewer.select(_slice, scan.volume, [scan.viewer, scan.preview], **QUIET)
     given = [scan.volume, how, target]
     scan.viewer.release(_rest, given, [scan.view, scan.preview], **QUIET)
     for choice in (how, target):
@@ -182,17 +183,21 @@ def preview(volume: Volume, view: View, how: str, target: str) -> str:
 def take(volume: Volume | None, view: View) -> Picture:
     """The picture that is looked at. Raises PictureError."""
     if volume is None:
-        raise PictureError("The scan is no longer kept here; please open its file again.")
+        raise PictureError(GONE)
     return volume.picture(view)
 
 
-def _slice(volume: Volume | None, event: gr.EventData) -> str:
+def _slice(volume: Volume | None, event: gr.EventData) -> tuple:
+    """The slice asked for, or the middle one, or what is wrong with that too in place of what the model will see."""
     if volume is None:
-        return "null"
-    try:
-        return payload(volume, asked_view(volume, {**event._data, "window": None}))
-    except PictureError:
-        return payload(volume, View())
+        return "null", gr.skip()
+    why = ""
+    for view in (lambda: asked_view(volume, {**event._data, "window": None}), View):
+        try:
+            return payload(volume, view()), gr.skip()
+        except PictureError as error:
+            why = why or error_panel(error)
+    return "null", why
 
 
 def _rest(volume: Volume | None, how: str, target: str, event: gr.EventData) -> tuple[View, str]:

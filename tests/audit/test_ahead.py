@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,8 +17,9 @@ import numpy as np
 import pytest
 
 from mia_viz.audit.ahead import Ahead, Form, Ready, decode
-from mia_viz.audit.decoders import CRASHED, NOT_STARTED, Decoders
 from mia_viz.audit.source import Item
+from mia_viz.pictures.apart import CRASHED, NOT_STARTED, TOO_LONG, Helpers
+from mia_viz.pictures.limits import NO_MEMORY
 from mia_viz.pictures.picture import View
 
 FORM = Form((1, 16, 16))
@@ -53,13 +55,13 @@ def raising(item: Item, form: Form):
 @pytest.fixture(scope="module")
 def one():
     """One process that decodes, which is as good after every test as before."""
-    with Decoders(1) as decoders:
+    with Helpers(1) as decoders:
         yield decoders
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_pictures_come_decoded_and_in_order(pngs, count):
-    with Decoders(count) as decoders, Ahead(items(pngs), FORM, decoders, depth=3) as ahead:
+    with Helpers(count) as decoders, Ahead(items(pngs), FORM, decoders, depth=3) as ahead:
         found = list(ahead)
     assert [ready.place for ready in found] == list(range(12))
     for ready, item in zip(found, items(pngs), strict=True):
@@ -112,7 +114,7 @@ def test_a_file_that_ends_its_process_is_a_row(pngs, count):
     deadly = items(pngs)
     for place, data in ((0, b"exit"), (4, b"abort"), (5, b"address"), (11, b"abort")):
         deadly[place] = Item(place, f"{place}.png", data, f"caption {place}")
-    with Decoders(count) as decoders, Ahead(deadly, FORM, decoders, work=fragile) as ahead:
+    with Helpers(count) as decoders, Ahead(deadly, FORM, decoders, work=fragile) as ahead:
         found = list(ahead)
     assert [ready.place for ready in found] == list(range(12))
     assert [ready.place for ready in found if ready.values is None] == [0, 4, 5, 11]
@@ -122,10 +124,46 @@ def test_a_file_that_ends_its_process_is_a_row(pngs, count):
         assert (found[place].id, found[place].caption) == (f"{place}.png", f"caption {place}")
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_file_whose_decoder_never_returns_is_a_row_and_not_tried_again(pngs, count, tmp_path):
+    endless = items(pngs)
+    for place in (0, 5):
+        endless[place] = Item(place, str(tmp_path / f"{place}.png"), b"endless", f"caption {place}")
+    with Helpers(count) as decoders, Ahead(endless, FORM, decoders, work=slow, longest=1) as ahead:
+        found = list(ahead)
+    assert [ready.place for ready in found if ready.values is None] == [0, 5]
+    for place in (0, 5):
+        digest = hashlib.sha256(b"endless").hexdigest()
+        assert (found[place].error, found[place].sha256) == (TOO_LONG.format(1), digest)
+        assert found[place].caption == f"caption {place}"
+        assert (tmp_path / f"{place}.png").read_text() == "tried", "it was tried once"
+
+
+def slow(item: Item, form: Form):
+    """A decoder in which some files go round in circles, in native code that listens to nobody."""
+    if item.data == b"endless":
+        with Path(item.id).open("a") as file:
+            file.write("tried")
+        re.match(r"(a+)+$", "a" * 60 + "b")
+    return decode(item, form)
+
+
+def test_a_file_that_asks_for_too_much_memory_is_a_row(pngs):
+    greedy = items(pngs, 3)
+    greedy[1] = Item(1, "1.png", b"greedy")
+    with Helpers(1, memory=2**28) as decoders, Ahead(greedy, FORM, decoders, work=taking) as ahead:
+        found = list(ahead)
+    assert [ready.error for ready in found] == ["", NO_MEMORY, ""]
+
+
+def taking(item: Item, form: Form):
+    return bytearray(2**29) if item.data == b"greedy" else decode(item, form)
+
+
 def test_a_process_that_was_ended_by_something_else_costs_no_picture(pngs, one):
-    first = one.submit(process_id, items(pngs)[0], FORM).result()
+    first = one.submit(process_id, items(pngs)[0], FORM, seconds=60).result()
     os.kill(int(first.id), signal.SIGKILL)
-    second = one.submit(process_id, items(pngs)[1], FORM).result()
+    second = one.submit(process_id, items(pngs)[1], FORM, seconds=60).result()
     assert second.error == ""
     assert second.id not in (first.id, str(os.getpid()))
 
@@ -146,9 +184,9 @@ def test_what_a_process_raises_is_raised_here(pngs, one):
 
 
 def test_where_no_process_can_start_no_picture_is_blamed(pngs, monkeypatch):
-    monkeypatch.setattr("mia_viz.audit.decoders.START", "raise SystemExit")
+    monkeypatch.setattr("mia_viz.pictures.apart.START", "raise SystemExit")
     with (
-        Decoders(1) as decoders,
+        Helpers(1) as decoders,
         Ahead(items(pngs), FORM, decoders) as ahead,
         pytest.raises(OSError, match=NOT_STARTED),
     ):
@@ -168,10 +206,10 @@ def test_a_script_without_a_guard_is_not_run_again(pngs, tmp_path):
 
 SCRIPT = """
 from mia_viz.audit.ahead import Ahead, Form
-from mia_viz.audit.decoders import Decoders
 from mia_viz.audit.source import Source
+from mia_viz.pictures.apart import Helpers
 print("once")
-with Decoders(1) as decoders, Ahead(Source(".").items(), Form((1, 16, 16)), decoders) as ahead:
+with Helpers(1) as decoders, Ahead(Source(".").items(), Form((1, 16, 16)), decoders) as ahead:
     print([(ready.id, ready.error) for ready in ahead])
 """
 

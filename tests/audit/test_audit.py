@@ -15,11 +15,11 @@ from torch import Tensor
 
 from mia_viz.analysis import plan, run
 from mia_viz.attacks import Attack, Evidence
-from mia_viz.audit.decoders import CRASHED
 from mia_viz.audit.run import Options, audit
 from mia_viz.audit.scorer import Ranks
 from mia_viz.audit.source import Source
 from mia_viz.audit.table import Parts, schema
+from mia_viz.pictures.apart import CRASHED
 from mia_viz.probe import Probe
 from mia_viz.reference import Reference, build
 from mia_viz.targets.target import Wrapper

@@ -10,10 +10,10 @@ from PIL import Image
 
 from mia_viz.analysis import plan
 from mia_viz.audit.browse import picture_at, through
-from mia_viz.audit.decoders import CRASHED
 from mia_viz.audit.run import Options, audit
 from mia_viz.audit.source import Source
 from mia_viz.audit.table import Parts, schema
+from mia_viz.pictures.apart import CRASHED
 from mia_viz.pictures.picture import PictureError
 from mia_viz.probe import Progress
 from mia_viz.targets.bundled import open_target

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import gc
-import io
 import os
 import time
 import weakref
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from mia_viz.own_models import LET_GO as MODEL_LET_GO
 from mia_viz.own_models import SHELF
 from mia_viz.ui import housekeeping, log
 from mia_viz.ui.gate import Gate
 from mia_viz.ui.launch import build, launch_options
-from mia_viz.ui.letting_go import FOUND, LET_GO, SEVERAL, is_personal
+from mia_viz.ui.letting_go import FOUND, LET_GO, SEVERAL
 from tests.commands.conftest import write_model
+from tests.serving.asking import ANALYSE, answers, asked, chosen, compared, given, held, opened, picture
 from tests.serving.visit import Visit, file_data
 from tests.ui.measure import free_port
-
-ANALYSE = ("analyse", "click")
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +37,14 @@ def app():
 
 @pytest.fixture
 def house(app, monkeypatch):
-    """The running app's housekeeping, which makes its rounds only when asked to, and a clock that can be put on."""
+    """The running app's housekeeping, which makes its rounds when asked to only; its clock moves when it is put on."""
     Visit(app[1]).open().close()
     part = app[0].app.middleware_stack
     while not isinstance(part, Gate):
         part = part.app
     late = [0.0]
-    monkeypatch.setattr(part.housekeeping.visitors, "clock", lambda: time.monotonic() + late[0])
+    begun = time.monotonic()
+    monkeypatch.setattr(part.housekeeping.visitors, "clock", lambda: begun + late[0])
     part.housekeeping.later = lambda seconds: late.__setitem__(0, late[0] + seconds)
     return part.housekeeping
 
@@ -69,42 +66,6 @@ def visit(app):
 def models(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
     return [str(write_model(root / f"model-{k}", seed=k)) for k in range(3)]
-
-
-def picture(seed: int, size: int = 64) -> bytes:
-    values = np.random.default_rng(seed).integers(0, 255, (size, size), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(values).save(file, "png")
-    return file.getvalue()
-
-
-def given(visit: Visit, name: str = "scan.png", seed: int = 1) -> None:
-    """Upload a picture of one's own on the first step."""
-    path = visit.upload(name, picture(seed)).json()[0]
-    shown = visit.answers(visit.event("upload", "upload"), [file_data(path), "exact", "brain-a"])
-    assert name in str(shown), shown
-
-
-def held(blocks, visit: Visit) -> list[object]:
-    """What the server keeps of a page that is the visitor's own."""
-    return [v for v in blocks.state_holder.session_data[visit.session].state_data.values() if is_personal(v)]
-
-
-def opened(visit: Visit, model: str) -> str:
-    """Open a model of one's own; returns its name."""
-    shown = visit.answers(visit.event("own-open", "click"), [model, "", "auto"])
-    assert "Opened and checked" in str(shown), shown
-    return next(name for name, own in reversed(SHELF._known.items()) if SHELF._places[name].owner == visit.session)
-
-
-def chosen(visit: Visit) -> str:
-    """Take the own model into the walk; what the page says then."""
-    return str(visit.answers(visit.event("own-go", "click"), [None, "exact", None]))
-
-
-def asked(visit: Visit, target: str) -> str:
-    """Press Analyse; what the page says in the end."""
-    return str(visit.answers(visit.event(*ANALYSE), [None, target, "", None]))
 
 
 def test_two_visitors_have_a_model_of_their_own_each_and_not_the_others(visit, models, house, app):
@@ -165,13 +126,13 @@ def test_a_picture_that_rests_for_a_quarter_of_an_hour_is_let_go_and_the_page_sa
     refused = ada.join(ada.event(*ANALYSE), [None, "brain-a", "", None])
     assert (refused.status_code, refused.json()["detail"]) == (409, LET_GO)
     back = ada.event("head", "select")
-    said = str(ada.answers(back, [None, None, None], event_data={"touched": True}))
+    said = str(ada.answers(back, [None] * 4, event_data={"touched": True}))
     assert LET_GO in said
     assert "scan.png" not in said
-    assert LET_GO not in str(ada.answers(back, [None, None, None], event_data={"touched": True}))
+    assert LET_GO not in str(ada.answers(back, [None] * 4, event_data={"touched": True}))
     given(ada, "second.png")
     assert "second.png" in asked(ada, "brain-a")
-    assert LET_GO not in str(ben.answers(ben.event("head", "select"), [None, None, None], event_data={}))
+    assert LET_GO not in str(ben.answers(ben.event("head", "select"), [None] * 4, event_data={}))
     assert ben.join(ben.event("how", "input"), [None, "exact", "brain-a"]).status_code == 200
 
 
@@ -180,7 +141,7 @@ def test_what_a_page_sends_as_let_go_is_not_believed(visit, house, app):
     given(ada)
     every = ",".join(str(number) for number in range(3000))
     ada.http.headers["x-mia-viz-let-go"] = every
-    assert LET_GO not in str(ada.answers(ada.event("head", "select"), [None] * 3, event_data={"touched": True}))
+    assert LET_GO not in str(ada.answers(ada.event("head", "select"), [None] * 4, event_data={"touched": True}))
     assert held(app[0], ada)
 
 
@@ -191,7 +152,7 @@ def test_while_it_is_touched_or_asked_about_a_picture_stays(visit, house, app):
     for _ in range(3):
         house.later(housekeeping.KEPT_SECONDS - 5)
         house.round(blocks)
-        ada.answers(ada.event("head", "select"), [None] * 3, event_data={"touched": True})
+        ada.answers(ada.event("head", "select"), [None] * 4, event_data={"touched": True})
     assert held(blocks, ada)
     event = ada.event(*ANALYSE)
     running = ada.join(event, [None, "brain-a", "", None]).json()["event_id"]
@@ -207,7 +168,7 @@ def test_a_question_without_a_touch_does_not_keep_a_picture(visit, house, app):
     ada = visit()
     given(ada)
     house.later(housekeeping.KEPT_SECONDS - 5)
-    ada.answers(ada.event("head", "select"), [None] * 3, event_data={"touched": False})
+    ada.answers(ada.event("head", "select"), [None] * 4, event_data={"touched": False})
     house.later(10)
     house.round(app[0])
     assert held(app[0], ada) == []
@@ -230,7 +191,7 @@ def test_sets_and_archives_are_let_go_and_an_archive_in_use_stays_on_the_disk(vi
     house.round(blocks)
     assert not path.exists()
     assert held(blocks, ada) == []
-    said = str(ada.answers(ada.event("head", "select"), [None] * 3, event_data={"touched": True}))
+    said = str(ada.answers(ada.event("head", "select"), [None] * 4, event_data={"touched": True}))
     assert said.count(SEVERAL) == 2
     assert LET_GO not in said  # of the first page nothing was
 
@@ -239,17 +200,45 @@ def test_what_was_found_is_let_go_where_it_is_compared_too(visit, house, app):
     ada = visit()
     given(ada)
     assert "Done in" in asked(ada, "brain-a")
-    opening = ada.event("tab-compare", "select", 0)
-    ada.answers(opening, [None, None, None, None, "all", 1, "brain-a", None, "", None])
+    compared(ada, "brain-a")
     kept = next(v for v in held(app[0], ada) if isinstance(v, tuple))
     assert [case.name for case in kept] == ["scan.png"]
     house.later(housekeeping.KEPT_SECONDS + 5)
     house.round(app[0])
     assert held(app[0], ada) == []
-    said = str(ada.answers(ada.event("head", "select"), [None] * 3, event_data={"touched": True}))
+    said = str(ada.answers(ada.event("head", "select"), [None] * 4, event_data={"touched": True}))
     assert FOUND in said
     assert LET_GO in said
     assert "scan.png" not in said
+
+
+def test_answers_of_ones_own_model_are_compared_and_go_with_it_or_after_a_quarter_of_an_hour(visit, models, house, app):
+    ada = visit()
+    name = opened(ada, models[0])
+    chosen(ada)
+    given(ada, size=16, target=name)
+    assert "Done in" in asked(ada, name)
+    page = compared(ada, name)
+    assert "asked of model-0" in page
+    assert [case.target for case in answers(app[0], ada)] == [name]
+    another = opened(ada, models[1])
+    page = compared(ada, name)  # the walk is still at the one before
+    assert "asked of model-1" in page
+    assert "model-0" not in page
+    assert answers(app[0], ada) == []
+    chosen(ada)
+    given(ada, "second.png", size=16, target=another)
+    assert "Done in" in asked(ada, another)
+    compared(ada, another)
+    assert [case.name for case in answers(app[0], ada)] == ["second.png"]
+    house.later(housekeeping.KEPT_SECONDS + 5)
+    house.round(app[0])
+    assert held(app[0], ada) == []
+    said = str(ada.answers(ada.event("head", "select"), [None] * 4, event_data={"touched": True}))
+    assert FOUND in said
+    assert "second.png" not in said
+    assert "asked of model-1" not in said  # of what is at hand it could not be asked about anything
+    house.end(app[0], ada.session)
 
 
 def test_signing_out_ends_a_visit_and_gives_its_model_up_at_once(visit, models, house, app):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from mia_viz.pictures import uploads
 from mia_viz.pictures.files import open_volume
 from mia_viz.pictures.picture import PictureError, View
 from mia_viz.pictures.volume import Window
@@ -145,8 +147,15 @@ def test_a_clinician_turns_slices_sets_the_window_and_asks(watched):
 
 @pytest.mark.ui
 def test_small_values_keep_their_greys_when_dragged_and_an_ordinary_picture_hides_the_viewer(watched):
+    before = {id(volume) for volume in uploads._opened()}
+
+    def mine() -> list[str]:
+        """Scans of this visit that are still open."""
+        return [volume.name for volume in uploads._opened() if id(volume) not in before]
+
     opened(watched)
     expect(watched.locator("#scan")).to_be_visible()
+    assert mine() == ["scan.dcm"]
     y, x = np.mgrid[:96, :96] / 95
     unit = nifti(np.repeat((x * y)[..., np.newaxis], 3, axis=2).astype(np.float32))
     watched.locator("#upload input[type=file]").set_input_files(
@@ -173,3 +182,7 @@ def test_small_values_keep_their_greys_when_dragged_and_an_ordinary_picture_hide
     )
     expect(watched.locator("#chosen")).to_contain_text("plain.png")
     expect(watched.locator("#scan")).to_be_hidden()
+    deadline = time.monotonic() + 20
+    while mine() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not mine(), "a scan that nobody looks at any more is let go, and its process with it"
