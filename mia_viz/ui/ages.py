@@ -113,7 +113,7 @@ def _panels(found: Grown, age: int, task: str, method: str) -> list[str]:
     pair = [Column(cases[age], None, revealed=True) for cases in (found.members, found.holdouts)]
     return [
         film(found, age, place),
-        compare_panels.restored(pair, place),
+        compare_panels.restored(pair, compare_panels.numbered(found.members[0].restoration.labels)[place]),
         errors(pair, "all", found.cases),
         charts(found, age, method),
     ]

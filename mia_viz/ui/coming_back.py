@@ -48,16 +48,19 @@ def wire(
     bench: gr.HTML,
     walk: Walk,
     pages: tuple[Compare, Methods, Many, Through],
+    held: gr.State,
     switched: list[gr.blocks.Block],
     turned: Callable[[Case, Picked], tuple],
 ) -> None:
     """Listen to the element that has the script.
 
-    switched: what changes with the family of pictures; turned: values for it.
+    held: the name of the visitor's model. switched: what changes with the family of pictures; turned: values for it.
     """
     beside, every, many, table = pages
 
-    def come_back(case: Case, picked: Picked, screen: Screen, request: gr.Request) -> dict[gr.blocks.Block, object]:
+    def come_back(
+        case: Case, picked: Picked, screen: Screen, own: str, request: gr.Request
+    ) -> dict[gr.blocks.Block, object]:
         gone = {int(number) for number in request.headers.get(HEADER, "").split(",") if number}
         found: dict[gr.blocks.Block, object] = {bench: gr.skip()}
         if gone & _numbers(walk.case, walk.picked, walk.asked, *_beside(walk)):
@@ -69,7 +72,7 @@ def wire(
                 | _methods(every)
             )
         if gone & _numbers(beside.table, beside.kept):
-            found |= dict(zip(beside.everything, compare.emptied(case, picked), strict=True))
+            found |= dict(zip(beside.everything, compare.emptied(case, picked, own), strict=True))
             found |= {beside.asking.status: _said(FOUND)}
         for group in (many.suspects, many.unseen):
             if gone & _numbers(group.held):
@@ -83,7 +86,7 @@ def wire(
     for group in (many.suspects, many.unseen):
         outputs += [group.held, group.words]
     outputs += [many.status, *many.results, table.archive, table.source, table.status, table.table]
-    given = [walk.case, walk.picked, walk.screen]
+    given = [walk.case, walk.picked, walk.screen, held]
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     told = bench.select(come_back, given, list(dict.fromkeys(outputs)), **quiet)
     told.then(None, None, None, js=SHOW, api_visibility="private")

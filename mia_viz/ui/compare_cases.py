@@ -12,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from mia_viz.case import Case, load_case
+from mia_viz.own_models import is_own
+from mia_viz.subjects import subject
 from mia_viz.targets import bundled
 
 
@@ -25,6 +27,11 @@ def family_in_view(target: str) -> str:
     """The family a target belongs to; for a model of the visitor's own the first of those that are bundled."""
     family = bundled.family_of(target)
     return family if family in bundled.families() else bundled.families()[0]
+
+
+def called(target: str) -> str:
+    """What a model is called, a visitor's own included."""
+    return subject(target).title if is_own(target) else bundled.title(target)
 
 
 def targets(family: str) -> tuple[str, ...]:

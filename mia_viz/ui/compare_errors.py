@@ -19,7 +19,7 @@ from mia_viz.figures.compare_svg import decades, limits
 from mia_viz.laboratory.reading import Spectra, read, spectra
 from mia_viz.laboratory.sieve import Sieve, ring_of
 from mia_viz.laboratory.subject import query_energy, residual
-from mia_viz.ui.compare_panels import ARROW, NOT_ASKED, round_up, row, who
+from mia_viz.ui.compare_panels import ARROW, absent, round_up, row, who
 from mia_viz.ui.compare_table import Column
 from mia_viz.ui.lab_data import RINGS, presets
 
@@ -88,12 +88,12 @@ def errors(columns: Sequence[Column], band: str, sharing: Sequence[Case] = ()) -
     top = round_up(3 * max((float(np.sqrt((r.seen**2).mean())) for r in every), default=0.1))
     curve_limits = decades([group for r in every for group in r.errors.shown])
     score_limits = limits([np.atleast_1d(g) for r in every if r.scores is not None for g in r.scores])
-    chosen = sieve(band, every[0].seen.shape[-1] if every else 64)
 
     def cell(column: Column) -> str:
         reading = found[id(column)]
         if reading is None:
-            return NOT_ASKED
+            return absent(column)
+        chosen = sieve(band, min(reading.seen.shape[-2:]))
         size = float(np.sqrt((reading.seen**2).mean()))
         words = "The error, this detail only"
         shown = images.tile(images.signed(reading.seen, top), words, f"error map, {size:.3f}", f"size {size:.3f}")

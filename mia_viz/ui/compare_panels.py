@@ -16,32 +16,53 @@ from mia_viz.figures import images
 from mia_viz.figures.compare import score_strip
 from mia_viz.figures.compare_svg import limits
 from mia_viz.figures.palette import HOLDOUT, MEMBER
-from mia_viz.targets import bundled
-from mia_viz.ui.compare_cases import carried, place
+from mia_viz.own_models import SHELF, is_own
+from mia_viz.ui.compare_cases import called, carried, place
 from mia_viz.ui.compare_table import Column
 from mia_viz.ui.restore import DIFFERENCE_LIMIT, likeness
 from mia_viz.ui.tasks import TASKS, shown
 
 NOT_ASKED = '<p class="mv-note">This model has not been asked about this picture yet.</p>'
+NOT_THIS_WAY = '<p class="mv-note">This model was not asked in this way.</p>'
 COLOURS = {"stands out": MEMBER, "ordinary": HOLDOUT}
 GREY = "#8a8f98"
 TRUTHS = {"member": "trained on", "hold-out": "never seen by this model"}
+NAMED = {"member": "trained on, as you said", "hold-out": "never seen by this model, as you said"}
+TOGETHER = "All methods together"
+OTHER_WAY = "the two models were asked in different ways, so these scores cannot be compared with one another"
+NO_SCALE = '<p class="mv-note">No pictures of known membership to compare with.</p>'
 ARROW = "more like a training picture \N{RIGHTWARDS ARROW}"
 
 
 def who(column: Column) -> str:
     """Which picture, asked of which model."""
-    return f"{column.case.name}, asked of {bundled.title(column.case.target)}"
+    return f"{column.case.name}, asked of {called(column.case.target)}"
+
+
+def absent(column: Column) -> str:
+    """In place of evidence that is not there."""
+    return NOT_THIS_WAY if column.case.findings else NOT_ASKED
 
 
 def badge(column: Column) -> str:
     """The truth where it is shown: a blue circle or a vermilion square with words."""
     if not column.revealed:
         return ""
-    if column.case.truth is None:
+    truth, words = column.case.truth, TRUTHS
+    if truth is None and is_own(column.case.target):
+        truth, words = _named(column.case), NAMED
+    if truth is None:
         return '<span class="cmp-badge">nobody here knows</span>'
-    kind = "circle" if column.case.truth == "member" else "square"
-    return f'<span class="cmp-badge"><i class="cmp-{kind}"></i> {TRUTHS[column.case.truth]}</span>'
+    kind = "circle" if truth == "member" else "square"
+    return f'<span class="cmp-badge"><i class="cmp-{kind}"></i> {words[truth]}</span>'
+
+
+def _named(case: Case) -> str | None:
+    """What the visitor said of a picture that their model is judged by; None of any other."""
+    gallery = SHELF.own(case.target).gallery
+    if gallery is None or case.sha256 not in gallery.sha256:
+        return None
+    return "member" if gallery.member[gallery.sha256.index(case.sha256)] else "hold-out"
 
 
 def row(columns: Sequence[Column], cell: Callable[[Column], str], kind: str = "") -> str:
@@ -58,28 +79,50 @@ def heads(columns: Sequence[Column]) -> str:
 
 
 def _linked(case: Case) -> str:
-    """Attributes for a link to a column: "brain-a:112", empty for a picture of one's own; whether it brings answers."""
-    side = "" if place(case) is None else f"{case.target}:{place(case)}"
-    return f'data-side="{escape(side)}" data-carried="{str(carried(case)).lower()}"'
+    """Attributes for a link to a column: "brain-a:112", empty for a picture or model of one's own, and which of the two
+    it is; whether the link brings answers."""
+    own = "model" if is_own(case.target) else "picture" if place(case) is None else ""
+    side = "" if own else f"{case.target}:{place(case)}"
+    return f'data-side="{escape(side)}" data-own="{own}" data-carried="{str(carried(case)).lower()}"'
 
 
 def _head(column: Column) -> str:
-    case, found = column.case, column.statement
+    case = column.case
     picture = images.tile(images.grey(case.values), "", f"{case.name}, the picture in question")
-    if not case.findings:
-        return f'<div class="cmp-head">{picture}<div>{NOT_ASKED}</div></div>'
+    changed = f'<p class="mv-note">{escape(" ".join(case.notes))}</p>' if case.notes else ""
+    return f'<div class="cmp-head">{picture}<div>{_answer(column)}{changed}</div></div>'
+
+
+def _answer(column: Column) -> str:
+    """What the evidence comes to, where there is any."""
+    found = column.statement
+    if not column.case.findings:
+        return NOT_ASKED
     if found is None:
-        return (
-            f'<div class="cmp-head">{picture}<div><p>The answer appears when all methods have spoken.</p></div></div>'
-        )
+        return "<p>The answer appears when all methods have spoken.</p>"
     often = "" if found.verdict is None or found.zone == "not covered" else f"<p>{escape(found.verdict.frequency)}</p>"
     colour = COLOURS.get(found.zone, GREY)
-    words = f'<div class="mv-answer" style="--c:{colour}"><h2 class="mv-sub">{escape(found.answer)}</h2>{often}</div>'
-    return f'<div class="cmp-head">{picture}<div>{words}</div></div>'
+    return f'<div class="mv-answer" style="--c:{colour}"><h2 class="mv-sub">{escape(found.answer)}</h2>{often}</div>'
 
 
-def restored(columns: Sequence[Column], task: int) -> str:
-    """The picture, what the model was shown of it, what it gave back, and where that differs."""
+def numbered(labels: Sequence[str]) -> list[str]:
+    """Names of restorations of which some repeat, so that models can be held side by side: "centre:1", "centre:2"."""
+    return [f"{name}:{labels[: k + 1].count(name)}" for k, name in enumerate(labels)]
+
+
+def tasks(cases: Sequence[Case]) -> dict[str, str]:
+    """Every restoration that one of the cases holds, as name -> words; those that more of them hold come first."""
+    labels = [numbered(case.restoration.labels) for case in cases if case.restoration is not None]
+    names = dict.fromkeys(name for one in labels for name in one)
+    shared = sorted(names, key=lambda name: -sum(name in one for one in labels))
+    return {name: f"{k}: {TASKS[name.split(':')[0]].short}" for k, name in enumerate(shared, start=1)}
+
+
+def restored(columns: Sequence[Column], task: str) -> str:
+    """The picture, what the model was shown of it, what it gave back, and where that differs.
+
+    task: one of `tasks`.
+    """
     scale = images.scale_bar(
         images.DIVERGING,
         f"-{DIFFERENCE_LIMIT:g}",
@@ -89,10 +132,11 @@ def restored(columns: Sequence[Column], task: int) -> str:
     return row(columns, lambda column: _restored(column, task), "cmp-pictures") + scale
 
 
-def _restored(column: Column, task: int) -> str:
+def _restored(column: Column, name: str) -> str:
     case, part = column.case, column.case.restoration
-    if part is None:
-        return NOT_ASKED
+    if part is None or name not in numbered(part.labels):
+        return absent(column)
+    task = numbered(part.labels).index(name)
     words, region = TASKS[part.labels[task]], part.hidden[task]
     difference = (part.restored[task] - case.values) * region
     size = np.sqrt((difference**2).mean(axis=0).sum() / max(1, region.sum()))
@@ -126,8 +170,8 @@ def _typical(column: Column) -> float:
 def _noises(column: Column, level: int, top: float) -> str:
     part = column.case.noises
     if part is None:
-        return NOT_ASKED
-    tiles = []
+        return absent(column)
+    tiles, level = [], min(level, len(part.levels) - 1)
     for i, (value, offset) in enumerate(zip(part.levels, part.offsets, strict=True)):
         words = f"Level {value}" + (" (chosen)" if i == level else "")
         shades = images.unsigned(np.abs(offset).mean(axis=0), 0, top)
@@ -141,13 +185,14 @@ def scores(columns: Sequence[Column]) -> str:
     """Every method's score among known pictures, and all of them together; one axis per method for both columns."""
     rows = []
     if any(c.statement is not None and c.statement.together is not None for c in columns):
-        rows.append(_strips(columns, "All methods together", _together, "the answer above rests on this score"))
+        rows.append(_strips(columns, TOGETHER, _together, "the answer above rests on this score"))
     if not any(c.case.findings for c in columns):
         return row(columns, lambda column: NOT_ASKED)
     alone = []
-    for key in dict.fromkeys(f.key for c in columns for f in c.case.findings):
-        title = next(f.title for c in columns for f in c.case.findings if f.key == key)
-        alone.append(_strips(columns, title, lambda column, key=key: _of_method(column, key), ""))
+    for title in dict.fromkeys(f.title for c in columns for f in c.case.findings):
+        keys = {f.key for c in columns for f in c.case.findings if f.title == title}
+        note = OTHER_WAY if len(keys) > 1 else ""
+        alone.append(_strips(columns, title, lambda column, title=title: _of_method(column, title), note))
     hidden = "" if rows else " open"
     return f"{''.join(rows)}<details{hidden}><summary>Each method on its own</summary>{''.join(alone)}</details>"
 
@@ -160,7 +205,7 @@ def _strips(columns: Sequence[Column], title: str, part: Callable[[Column], tupl
     def cell(column: Column) -> str:
         values = parts[id(column)]
         if values is None:
-            return '<p class="mv-note">No pictures of known membership to compare with.</p>'
+            return _without(column, title)
         score, members, holdouts = values
         above = int((holdouts >= score).sum())
         place = f"{above} of {len(holdouts)} never-seen pictures score this high."
@@ -170,17 +215,25 @@ def _strips(columns: Sequence[Column], title: str, part: Callable[[Column], tupl
     return f"<h4>{escape(title)}{words}</h4>{row(columns, cell, 'cmp-wide')}"
 
 
+def _without(column: Column, title: str) -> str:
+    """Where a score has no scale: the number alone, and why."""
+    finding = next((f for f in column.case.findings if f.title == title), None)
+    if finding is None:
+        return absent(column) if not column.case.findings or title != TOGETHER else NO_SCALE
+    return f'<p class="mv-note">Its score is {finding.score:.4g}.</p>{NO_SCALE}'
+
+
 def _together(column: Column) -> tuple | None:
     whole = column.statement and column.statement.together
     return None if whole is None else (whole.score, whole.members, whole.holdouts)
 
 
-def _of_method(column: Column, key: str) -> tuple | None:
+def _of_method(column: Column, title: str) -> tuple | None:
     case, reference = column.case, engine.reference(column.case.target)
-    finding = next((f for f in case.findings if f.key == key), None)
+    finding = next((f for f in case.findings if f.title == title), None)
     if finding is None or finding.verdict is None or reference is None:
         return None
-    return finding.score, *(reference.scores(key, member, without=(case.sha256,)) for member in (True, False))
+    return finding.score, *(reference.scores(finding.key, member, without=(case.sha256,)) for member in (True, False))
 
 
 def round_up(value: float) -> float:

@@ -12,8 +12,9 @@ from pathlib import Path
 import gradio as gr
 
 from mia_viz.figures import images
-from mia_viz.targets import bundled
-from mia_viz.ui.pick import Picked, gallery_indices, pick_bundled
+from mia_viz.ui.compare_offers import OTHER, Offer
+from mia_viz.ui.compare_table import Side
+from mia_viz.ui.pick import Picked
 
 STYLE = (Path(__file__).parent / "static" / "compare.css").read_text(encoding="utf-8")
 LEFT, RIGHT = "left", "right"
@@ -23,10 +24,10 @@ element.addEventListener('click', event => {
   const pressed = event.target.closest('[data-pick]');
   if (!pressed) return;
   for (const button of element.querySelectorAll('[data-pick]')) button.setAttribute('aria-pressed', button === pressed);
-  trigger('select', {index: Number(pressed.dataset.pick)});
+  trigger('select', {pick: pressed.dataset.pick});
 });
 """
-"""The button pressed says so at once and keeps the focus; the picker is drawn anew only when a preset turns it."""
+"""The button pressed says so at once and keeps the focus; the picker is drawn anew only when its model changes."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class Picker:
 
     thumbs: gr.HTML
     target: gr.Dropdown
+    note: gr.HTML
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """Everything that changes with the column's model."""
+        return [self.thumbs, self.target, self.note]
 
 
 def panel(elem_id: str, value: str = "") -> gr.HTML:
@@ -48,25 +55,24 @@ def picker(which: str) -> Picker:
         gr.HTML(f"<h3>{TITLES[which]}</h3>")
         view = gr.HTML("", css_template=STYLE, js_on_load=PRESS, elem_id=f"compare-pick-{which}")
         model = gr.Dropdown([], label="Model that is asked", filterable=False, elem_id=f"compare-model-{which}")
-    return Picker(view, model)
+        note = gr.HTML("", visible=False, elem_id=f"compare-note-{which}")
+    return Picker(view, model, note)
 
 
-def thumbs(which: str, family: str, chosen: Picked, own: Picked | None) -> str:
-    """The pictures on show as buttons, the visitor's own at the end; truth is not told."""
-    known = bundled.population(family)
-    pictures = [(index, pick_bundled(family, index)) for index in gallery_indices(family)]
-    if own is not None:
-        pictures.append((-1, own))
+def thumbs(which: str, side: Side, on_offer: list[Offer]) -> str:
+    """The pictures a column's model can be asked about as buttons, the visitor's own at the end; truth is not told."""
+    pictures = [(offer.key, offer.picked) for offer in on_offer]
+    if not any(picked.prepared.sha256 == side.picked.prepared.sha256 for _, picked in pictures):
+        pictures.append((OTHER, side.picked))
     buttons = "".join(
-        _button(index, picked, picked.prepared.sha256 == chosen.prepared.sha256) for index, picked in pictures
+        _button(key, picked, picked.prepared.sha256 == side.picked.prepared.sha256) for key, picked in pictures
     )
-    words = f"{TITLES[which]}: which {known.one}"
-    return f'<div class="cmp-thumbs" role="group" aria-label="{escape(words)}">{buttons}</div>'
+    return f'<div class="cmp-thumbs" role="group" aria-label="{TITLES[which]}: which picture">{buttons}</div>'
 
 
-def _button(index: int, picked: Picked, pressed: bool) -> str:
+def _button(key: str, picked: Picked, pressed: bool) -> str:
     source, name = images.uri(images.grey(picked.prepared.values)), escape(picked.name)
     return (
-        f'<button type="button" data-pick="{index}" aria-pressed="{str(pressed).lower()}" title="{name}">'
+        f'<button type="button" data-pick="{key}" aria-pressed="{str(pressed).lower()}" title="{name}">'
         f'<img src="{source}" alt="{name}"></button>'
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from mia_viz import engine
 from mia_viz.case import Case
+from mia_viz.own_models import is_own
 from mia_viz.statement import Statement, statement
 from mia_viz.targets import bundled
 from mia_viz.ui.compare_cases import ages, examples, stored
@@ -26,11 +27,15 @@ PRESETS = {
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One column: a picture, the model it is asked of, and what that is told beside it (None: it takes no caption)."""
+    """One column: a picture, the model it is asked of, and what that is told beside it (None: it takes no caption).
+
+    key: of the picture among those on offer (`mia_viz.ui.compare_offers`).
+    """
 
     picked: Picked
     target: str
     caption: str | None
+    key: str
 
     def fits(self, case: Case) -> bool:
         """Whether a case answers this column's question."""
@@ -39,7 +44,7 @@ class Side:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The two columns, both of one family."""
+    """The two columns. family: the bundled one that was in view when they were laid."""
 
     family: str
     sides: tuple[Side, Side]
@@ -64,12 +69,7 @@ class Column:
 def bundled_side(family: str, index: int, target: str) -> Side:
     """A column about a bundled picture, told its own caption."""
     picked = pick_bundled(family, index)
-    return Side(picked, target, (picked.caption or "") if bundled.captioned(family) else None)
-
-
-def own_side(picked: Picked, target: str, caption: str) -> Side:
-    """A column about a picture of the visitor's own, told what the first page says."""
-    return Side(picked, target, caption.strip() if bundled.captioned(picked.family) else None)
+    return Side(picked, target, (picked.caption or "") if bundled.captioned(family) else None, f"{family}:{index}")
 
 
 def presets(family: str) -> dict[str, str]:
@@ -93,7 +93,7 @@ def preset(family: str, name: str) -> Table:
 def known(side: Side, kept: tuple[Case, ...]) -> Case | None:
     """The case that answers a column's question: from this visit, else stored; None where nobody has asked."""
     own = next((case for case in reversed(kept) if side.fits(case)), None)
-    if own is not None:
+    if own is not None or is_own(side.target):
         return own
     indices = [i for i in examples(bundled.family_of(side.target)) if side.picked.name.endswith(f"{i:04d}")]
     found = (stored(side.target, index) for index in indices)

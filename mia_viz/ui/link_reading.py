@@ -44,7 +44,7 @@ class View:
     rest: what lies outside counts so much, 0 to 1.
     left, right: columns of the comparison as (target, picture). age: passes through the training pictures. settings:
     (name, value) of other controls, see SETTINGS. lesson: its page, from 1 (gradio reads the name `page` for itself).
-    quiz: the seed of ten pictures.
+    quiz: ten pictures as (family, seed).
     """
 
     target: str | None = None
@@ -61,7 +61,7 @@ class View:
     age: int | None = None
     settings: tuple[tuple[str, int], ...] = ()
     lesson: int | None = None
-    quiz: int | None = None
+    quiz: tuple[str, int] | None = None
 
 
 def parse(query: Mapping[str, str]) -> tuple[View, tuple[str, ...]]:
@@ -91,12 +91,12 @@ def _readers(target: str) -> dict[str, Callable[[str], object]]:
         "attack": lambda text: text if text in _columns(target) else None,
         "band": _band,
         "shape": lambda text: text if text in SHAPES else None,
-        "left": lambda text: _column(text, family),
-        "right": lambda text: _column(text, family),
+        "left": _column,
+        "right": _column,
         "age": lambda text: _whole(text, max(passes)) if text in map(str, passes) and len(passes) > 1 else None,
         **dict.fromkeys(SETTINGS, lambda text: _whole(text, 999, 0)),
         "lesson": lambda text: _whole(text, len(lesson.texts()["pages"])),
-        "quiz": lambda text: _whole(text, quiz.LAST_SEED),
+        "quiz": _quiz,
     }
 
 
@@ -118,11 +118,20 @@ def _picture(text: str, family: str) -> int | None:
     return files.index(text) if text in files else _whole(text, len(files) - 1, 0)
 
 
-def _column(text: str, family: str) -> tuple[str, int] | None:
-    """A model of the family and a picture of its population: "brain-a:112"."""
+def _column(text: str) -> tuple[str, int] | None:
+    """A bundled model and a picture of its family's population: "brain-a:112"."""
     target, _, place = text.partition(":")
-    index = _picture(place, family)
-    return None if index is None or target not in compare_cases.targets(family) else (target, index)
+    if target not in bundled.bundled_names():
+        return None
+    index = _picture(place, bundled.family_of(target))
+    return None if index is None else (target, index)
+
+
+def _quiz(text: str) -> tuple[str, int] | None:
+    """Ten pictures by their seed, those of another family than the lesson's with its name: "12", "digits:12"."""
+    family, _, seed = text.rpartition(":")
+    family, number = family or lesson.FAMILY, _whole(seed, quiz.LAST_SEED)
+    return None if number is None or text.startswith(":") or family not in quiz.families() else (family, number)
 
 
 def _band(text: str) -> dict | None:

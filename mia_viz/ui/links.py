@@ -18,7 +18,7 @@ from mia_viz.laboratory.subject import methods
 from mia_viz.own_models import is_own
 from mia_viz.targets import bundled
 from mia_viz.ui import choose, lesson, pick, quiz, steps
-from mia_viz.ui.compare_cases import carried, stored
+from mia_viz.ui.compare_cases import carried, family_in_view, stored
 from mia_viz.ui.compare_table import Table, bundled_side
 from mia_viz.ui.lab import static
 from mia_viz.ui.link_reading import WRONG, WRONG_SETTING, View, parse
@@ -91,11 +91,11 @@ def wire(bench: gr.HTML, walk: Walk, tour: gr.HTML, ten: Quiz, beside: Compare) 
         if view.attack is not None and view.attack not in methods(engine.reference(case.target), case):
             wrong = (*wrong, WRONG["attack"])
         message = _message(state(picked, case.target, case, picked), view, wrong)
-        form = {ten.bench: quiz.form(view.quiz)} if view.quiz else {}
-        pair = {beside.table: _pair(view), beside.revealed: False} if view.left and view.right else {}
+        form = dict(zip(ten.outputs, quiz.values(*view.quiz), strict=True)) if view.quiz else {}
+        pair = {beside.table: _pair(view, case.target), beside.revealed: False} if view.left and view.right else {}
         return {bench: message, **form, **pair, **_values(walk, case, picked, screen)}
 
-    every = list(dict.fromkeys((bench, ten.bench, beside.table, beside.revealed, *_outputs(walk))))
+    every = list(dict.fromkeys((bench, *ten.outputs, beside.table, beside.revealed, *_outputs(walk))))
     bench.select(opened, walk.screen, every, **QUIET)
     tour.select(lambda screen: _open(View(), (), screen), walk.screen, every, **QUIET)
     for event in (walk.choose.chosen.change, walk.choose.target.change, walk.subject.change):
@@ -108,10 +108,11 @@ def _message(now: dict, view: View | None = None, wrong: tuple[str, ...] = ()) -
     return json.dumps({"state": now, "open": found, "wrong": " ".join(wrong), "lacking": WRONG_SETTING})
 
 
-def _pair(view: View) -> Table:
-    """The two columns of a comparison that a link asks for."""
-    family = bundled.family_of(view.left[0])
-    return Table(family, tuple(bundled_side(family, index, target) for target, index in (view.left, view.right)))
+def _pair(view: View, target: str) -> Table:
+    """The two columns of a comparison that a link asks for. target: the model it opens with."""
+    pair = (view.left, view.right)
+    sides = tuple(bundled_side(bundled.family_of(model), index, model) for model, index in pair)
+    return Table(family_in_view(target), sides)
 
 
 def _outputs(walk: Walk) -> list[gr.blocks.Block]:

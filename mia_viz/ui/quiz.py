@@ -19,11 +19,10 @@ from mia_viz.figures.palette import HOLDOUT, MEMBER
 from mia_viz.pictures.files import load_picture
 from mia_viz.targets import bundled
 from mia_viz.ui.lab import static
-from mia_viz.ui.lesson import texts
+from mia_viz.ui.lesson import FAMILY, texts
 from mia_viz.ui.lesson_rates import FALSE_ALARMS, measured
 from mia_viz.ui.parts import data_table, error_panel
 
-TARGET = "brain-a"
 MAIN = "drc"
 """The method the visitor plays against: restoration, the evidence of the first screen."""
 EACH = 5
@@ -40,14 +39,21 @@ LEAD = (
 class Quiz:
     """Components: the ten pictures with their answers, and the result."""
 
+    kind: gr.Radio
     bench: gr.HTML
     result: gr.HTML
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """What ten other pictures change."""
+        return [self.kind, self.bench, self.result]
 
 
 @dataclass(frozen=True, eq=False)
 class Ten:
     """Ten known pictures as shown: rows of the reference, (10,) int, and whether each was used, (10,) bool."""
 
+    family: str
     rows: np.ndarray
     member: np.ndarray
 
@@ -61,13 +67,38 @@ class Tally:
     accused: int
 
 
+def families() -> tuple[str, ...]:
+    """The families whose first model has a reference, the lesson's first."""
+    known = sorted(bundled.families(), key=lambda family: family != FAMILY)
+    return tuple(family for family in known if bundled.reference_file(target_of(family)).is_file())
+
+
+def target_of(family: str) -> str:
+    """The model that the ten pictures are asked of."""
+    return f"{family}-a"
+
+
+def methods(family: str) -> dict[str, str]:
+    """The lesson's methods as columns of a family's reference, key -> title; restoration as the family was asked."""
+    columns = engine.reference(target_of(family)).columns
+    restoration = next(key for key in columns if key.split()[0] == MAIN)
+    named = {restoration if key == MAIN else key: title for key, title in texts()["methods"].items()}
+    return {key: title for key, title in named.items() if key in columns}
+
+
+def main_of(family: str) -> str:
+    """The column of the method that the visitor plays against."""
+    return next(key for key in methods(family) if key.split()[0] == MAIN)
+
+
 @lru_cache(maxsize=64)
-def draw(seed: int) -> Ten:
+def draw(family: str, seed: int) -> Ten:
     """Five used and five other pictures of the test group, shuffled; the same for the same seed."""
-    known, rng = engine.reference(TARGET), np.random.default_rng(seed)
+    known = engine.reference(target_of(family))
+    rng = np.random.default_rng([seed, *family.encode()])  # else the answers would stand in the same order in all
     chosen = [rng.choice(np.flatnonzero(known.choose(m, "test")), EACH, replace=False) for m in (True, False)]
     rows = rng.permutation(np.concatenate(chosen))
-    return Ten(rows, known.member[rows])
+    return Ten(family, rows, known.member[rows])
 
 
 def tally(said: np.ndarray, ten: Ten) -> Tally:
@@ -77,22 +108,23 @@ def tally(said: np.ndarray, ten: Ten) -> Tally:
 
 def answers(key: str, ten: Ten) -> np.ndarray:
     """What a method says of the ten, (10,) bool: whether each score reaches its calibration threshold."""
-    return engine.reference(TARGET).columns[key].score[ten.rows] >= measured(TARGET, key).threshold
+    target = target_of(ten.family)
+    return engine.reference(target).columns[key].score[ten.rows] >= measured(target, key).threshold
 
 
 @lru_cache(maxsize=64)
-def _uris(seed: int) -> tuple[str, ...]:
-    known, pictures = engine.reference(TARGET), bundled.population_of(TARGET)
-    places = [pictures.files.index(known.names[row]) for row in draw(seed).rows]
+def _uris(family: str, seed: int) -> tuple[str, ...]:
+    known, pictures = engine.reference(target_of(family)), bundled.population(family)
+    places = [pictures.files.index(known.names[row]) for row in draw(family, seed).rows]
     pixels = [load_picture(pictures.path(place)).pixels for place in places]
     return tuple(images.uri(images.grey(2 * np.moveaxis(one, 2, 0) - 1)) for one in pixels)
 
 
-def form(seed: int = 1) -> str:
+def form(family: str = FAMILY, seed: int = 1) -> str:
     """The ten pictures with two answers each; it gives no truth away."""
-    ten, column = draw(seed), engine.reference(TARGET).columns[MAIN]
+    ten, column = draw(family, seed), engine.reference(target_of(family)).columns[main_of(family)]
     cards = []
-    for number, (uri, row) in enumerate(zip(_uris(seed), ten.rows, strict=True), start=1):
+    for number, (uri, row) in enumerate(zip(_uris(family, seed), ten.rows, strict=True), start=1):
         likeness = float(column.score[row])  # of this method the score is the mean likeness of its restorations
         choices = "".join(
             f'<label><input type="radio" name="quiz-{number}" value="{value}"> {words}</label>'
@@ -102,9 +134,11 @@ def form(seed: int = 1) -> str:
             f'<fieldset><legend>Picture {number}</legend><img class="mv-px" src="{uri}" alt="picture {number} of ten">'
             f'{choices}<span class="qz-hint">likeness {likeness:.3f}</span></fieldset>'
         )
-    lead = LEAD.format(each=EACH, title=escape(bundled.manifest(TARGET)["title"]))
+    lead = LEAD.format(each=EACH, title=escape(bundled.title(target_of(family))))
+    named = seed if family == FAMILY else f"{family}:{seed}"
     return (
-        f'<p class="mv-lead">{lead}</p><form class="qz" id="quiz-form" data-seed="{seed}">'
+        f'<p class="mv-lead">{lead}</p><form class="qz" id="quiz-form" data-seed="{seed}" '
+        f'data-family="{family}" data-ten="{named}">'
         '<label class="qz-ask"><input type="checkbox" class="qz-show"> Show a hint: how alike the model\'s own '
         "restorations of each picture were (1 is the same)</label>"
         f'<div class="qz-ten">{"".join(cards)}</div><div class="qz-end"><button type="submit" class="qz-done">'
@@ -113,9 +147,10 @@ def form(seed: int = 1) -> str:
     )
 
 
-def result(seed: int, said: np.ndarray) -> str:
+def result(family: str, seed: int, said: np.ndarray) -> str:
     """The visitor's answers (10,) bool beside the method's, picture by picture, then the other methods."""
-    ten, method = draw(seed), answers(MAIN, draw(seed))
+    ten = draw(family, seed)
+    method = answers(main_of(family), ten)
     own, other = tally(said, ten), tally(method, ten)
     name = texts()["methods"][MAIN]
     chance = round(100 * float(binom.sf(own.right - 1, 2 * EACH, 0.5)))
@@ -141,8 +176,8 @@ def _told(who: str, one: Tally) -> str:
 
 
 def _tiles(seed: int, ten: Ten, said: np.ndarray, method: np.ndarray) -> str:
-    known, tiles = engine.reference(TARGET), []
-    for k, uri in enumerate(_uris(seed)):
+    column, tiles = engine.reference(target_of(ten.family)).columns[main_of(ten.family)], []
+    for k, uri in enumerate(_uris(ten.family, seed)):
         used = bool(ten.member[k])
         shape = f'<i class="{"qz-dot" if used else "qz-square"}" style="background:{MEMBER if used else HOLDOUT}"></i>'
         lines = [("you", bool(said[k])), ("method", bool(method[k]))]
@@ -150,7 +185,7 @@ def _tiles(seed: int, ten: Ten, said: np.ndarray, method: np.ndarray) -> str:
             f"<span>{who}: {'used' if one else 'not used'}, {'right' if one == used else 'wrong'}</span>"
             for who, one in lines
         )
-        score = known.columns[MAIN].score[ten.rows[k]]
+        score = column.score[ten.rows[k]]
         truth = "It was used" if used else "It was not used"
         tiles.append(
             f'<figure class="mv-tile"><img class="mv-px" src="{uri}" alt="picture {k + 1} of ten"><figcaption>'
@@ -162,8 +197,8 @@ def _tiles(seed: int, ten: Ten, said: np.ndarray, method: np.ndarray) -> str:
 def _others(ten: Ten, own: Tally) -> str:
     """Every method of the lesson on the same ten."""
     rows = [("You", *_counts(own), "")]
-    for key, title in texts()["methods"].items():
-        one, rates = tally(answers(key, ten), ten), measured(TARGET, key)
+    for key, title in methods(ten.family).items():
+        one, rates = tally(answers(key, ten), ten), measured(target_of(ten.family), key)
         often = f"{rates.found} of {rates.members}, {rates.accused} of {rates.holdouts}"
         rows.append((title, *_counts(one), often))
     heads = ("on these ten", "right", "used ones found", "others accused", "on all pictures kept aside: found, accused")
@@ -180,25 +215,34 @@ def _counts(one: Tally) -> tuple[str, str, str]:
 def build() -> Quiz:
     """Lay out the page."""
     gr.HTML("<h2>Can you tell?</h2>")
+    choices = [(bundled.population(family).kind, family) for family in families()]
+    kind = gr.Radio(choices, value=FAMILY, label="Kind of picture", elem_id="quiz-kind")
     bench = gr.HTML(
         form(),
         css_template=static("quiz.css"),
         js_on_load=static("quiz.js"),
         elem_id="quiz",
     )
-    return Quiz(bench, gr.HTML("", css_template=static("quiz.css"), js_on_load=FOCUS, elem_id="quiz-result"))
+    return Quiz(kind, bench, gr.HTML("", css_template=static("quiz.css"), js_on_load=FOCUS, elem_id="quiz-result"))
 
 
 def wire(part: Quiz) -> None:
-    """Ten answers bring the result; another ten start afresh."""
+    """Ten answers bring the result; another ten, or another kind of picture, start afresh."""
     part.bench.submit(submitted, None, part.result, **QUIET)
     part.bench.select(another, None, [part.bench, part.result], **QUIET)
+    part.kind.input(lambda family: (form(family), ""), part.kind, [part.bench, part.result], **QUIET)
 
 
-def asked_seed(data: dict) -> int:
-    """The seed a browser reports, 1 where it is none."""
-    seed = data.get("seed")
-    return seed if isinstance(seed, int) and not isinstance(seed, bool) and 1 <= seed <= LAST_SEED else 1
+def values(family: str, seed: int) -> tuple[str, str, str]:
+    """Values for `Quiz.outputs`: ten pictures without answers."""
+    return family, form(family, seed), ""
+
+
+def asked(data: dict) -> tuple[str, int]:
+    """The family and seed a browser reports; the first ones where they are none."""
+    family, seed = data.get("family"), data.get("seed")
+    there = isinstance(seed, int) and not isinstance(seed, bool) and 1 <= seed <= LAST_SEED
+    return family if family in families() else FAMILY, seed if there else 1
 
 
 def submitted(event: gr.EventData) -> str:
@@ -206,9 +250,10 @@ def submitted(event: gr.EventData) -> str:
     text = str(event._data.get("answers", ""))
     if len(text) != 2 * EACH or set(text) - set("01"):
         return error_panel(ValueError("Please guess all ten pictures first."))
-    return result(asked_seed(event._data), np.array([letter == "1" for letter in text]))
+    return result(*asked(event._data), np.array([letter == "1" for letter in text]))
 
 
 def another(event: gr.EventData) -> tuple[str, str]:
     """The next ten pictures, and no result."""
-    return form(asked_seed(event._data) % LAST_SEED + 1), ""
+    family, seed = asked(event._data)
+    return form(family, seed % LAST_SEED + 1), ""

@@ -16,6 +16,7 @@ from mia_viz.ui import ages, compare, compare_panels
 from mia_viz.ui.ages_data import growing, growth, methods
 from mia_viz.ui.compare_cases import examples
 from mia_viz.ui.compare_errors import bands, errors, measured, sieve
+from mia_viz.ui.compare_offers import Mine, offers, side_of, turned
 from mia_viz.ui.compare_table import (
     MOST_KEPT,
     Column,
@@ -23,7 +24,6 @@ from mia_viz.ui.compare_table import (
     columns,
     known,
     missing,
-    own_side,
     preset,
     presets,
     remember,
@@ -71,7 +71,7 @@ def test_both_columns_share_every_scale(family):
     found = limits_of(compare_panels.scores(both))
     assert len(found) == 2 * (1 + len(both[0].case.findings))
     assert found[::2] == found[1::2]
-    assert compare_panels.restored(both, 0).count("mv-scale") == 1
+    assert compare_panels.restored(both, "centre:1").count("mv-scale") == 1
     assert compare_panels.noises(both, 0).count("mv-scale") == 1
 
 
@@ -86,7 +86,7 @@ def test_one_scrubber_moves_both_columns():
     table = preset("brain", "unseen")
     first, second = (compare._panels(table, (), False, None, "all", level) for level in (1, 3))
     assert first[5].count("Level 80 (chosen)") == second[5].count("Level 60 (chosen)") == 2
-    other = compare._panels(table, (), False, "2: random blocks hidden", "all", 1)
+    other = compare._panels(table, (), False, "blocks:1", "all", 1)
     assert other[2].count("random blocks hidden") == first[2].count("middle hidden") == 2
     part = columns(table, (), False, said=False)
     for column in part:
@@ -144,9 +144,14 @@ def test_answers_of_a_visit_are_kept_once_and_not_without_end():
 def test_a_caption_is_part_of_the_question():
     index = examples("emoji")[0]
     own, side = pick_bundled("emoji", index), preset("emoji", "unseen").sides[0]
-    assert known(own_side(own, "emoji-a", f" {own.caption} "), ()) is known(side, ())
-    assert known(own_side(own, "emoji-a", "something else"), ()) is None
-    assert own_side(pick_bundled("brain", 0), "brain-a", "words").caption is None
+    mine = replace(own, group=None)
+    telling = [Mine("", mine, None, "exact", words) for words in (f" {own.caption} ", "something else")]
+    asked = [side_of(offers("emoji-a", one)[-1], "emoji-a", one) for one in telling]
+    assert [one.key for one in asked] == ["mine", "mine"]
+    assert known(asked[0], ()) is known(side, ())
+    assert known(asked[1], ()) is None
+    brain = Mine("", pick_bundled("brain", 0), None, "exact", "words")
+    assert side_of(offers("brain-a", brain)[0], "brain-a", brain).caption is None
 
 
 def test_a_partly_analysed_case_gets_no_answer():
@@ -192,3 +197,48 @@ def test_an_age_moves_every_panel_but_no_scale():
         assert limits_of(one) == limits_of(other)
     assert "after 200 passes" in early[1]
     assert ages._opened("digits-b", None, None, None)[0].visible is True
+
+
+def test_columns_of_two_families_stand_on_the_same_scales():
+    """A brain slice asked of its model beside a digit asked of its own: every panel is there, side by side."""
+    left, right = preset("brain", "unseen").sides[0], preset("digits", "unseen").sides[0]
+    table = preset("brain", "unseen").with_side(0, left).with_side(1, right)
+    assert missing(table, ()) == []
+    both = columns(table, (), True)
+    panels = compare._panels(table, (), True, None, "all", 1)
+    names = [name for _, name in panels[1].choices]
+    assert names == ["centre:1", "blocks:1", "salient:1", "centre:2", "sr2:1", "sr4:1"]
+    assert panels[2].count("not asked in this way") == 1  # of a digit no middle was hidden
+    for band in ("all", "fremia"):
+        found = limits_of(errors(both, band))
+        assert len(found) == 4
+        assert found[:2] == found[2:]
+    found = limits_of(panels[6])
+    assert found[::2] == found[1::2]
+    assert len(found) == 2 * (1 + len(both[0].case.findings))  # the same four methods, each on one axis
+    shade = r'width="([\d.]+)" height="[\d.]+" fill="currentColor"'
+    low, fremia = ([float(x) for x in re.findall(shade, errors(both, band))] for band in ("low", "fremia"))
+    assert low[0] == low[1]
+    assert fremia[1] == pytest.approx(2 * fremia[0], rel=0.02)  # 5 pixels of a picture half as large
+
+
+def test_what_was_taken_away_from_both_comes_first():
+    sides = (preset("brain", "unseen").sides[0], preset("emoji", "unseen").sides[0])
+    names = compare_panels.tasks([known(side, ()) for side in sides])
+    assert list(names.items()) == [
+        ("centre:1", "1: middle hidden"),
+        ("salient:1", "2: busiest blocks hidden"),
+        ("blocks:1", "3: random blocks hidden"),
+        ("centre:2", "4: middle hidden"),
+    ]
+
+
+def test_a_column_keeps_its_picture_where_the_new_model_can_be_asked_about_it():
+    mine = Mine("", pick_bundled("brain", 0), None, "exact", "")
+    side = preset("brain", "unseen").sides[0]
+    twin = turned(side, "brain-b", mine)
+    assert (twin.picked.name, twin.target) == (side.picked.name, "brain-b")
+    other = turned(side, "digits-b", mine)
+    assert (other.target, other.picked.family) == ("digits-b", "digits")
+    assert known(other, ()) is not None  # another family opens on a stored answer
+    assert trained(known(other, ()))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +13,10 @@ from playwright.sync_api import Page, expect
 
 from mia_viz import engine
 from mia_viz.probe import Progress
+from mia_viz.targets import bundled
 from mia_viz.ui.compare_cases import examples
 from mia_viz.ui.pick import gallery_indices, pick_bundled
-from tests.ui.conftest import go, shoot
+from tests.ui.conftest import copied, go, shoot
 
 pytestmark = pytest.mark.ui
 
@@ -88,7 +91,7 @@ def test_both_models_are_asked_about_what_is_new(watched):
     new = [i for i in gallery_indices("digits") if i not in examples("digits")][:2]
     watched.get_by_text("Choose other pictures or models").click()
     for side, index in zip(("left", "right"), new, strict=True):
-        watched.locator(f"#compare-pick-{side} [data-pick='{index}']").click()
+        watched.locator(f"#compare-pick-{side} [data-pick='digits:{index}']").click()
         expect(watched.locator("#compare-heads")).to_contain_text(f"digit {index:04d}")
     watched.get_by_role("button", name="Ask both models").click()
     expect(watched.locator("#compare-status")).to_contain_text("Done in", timeout=180_000)
@@ -113,7 +116,7 @@ def test_asking_can_be_stopped(watched):
     go(watched, "Compare", "#compare-scores svg")
     new = next(i for i in gallery_indices("brain") if i not in examples("brain"))
     watched.get_by_text("Choose other pictures or models").click()
-    watched.locator(f"#compare-pick-right [data-pick='{new}']").click()
+    watched.locator(f"#compare-pick-right [data-pick='brain:{new}']").click()
     expect(watched.locator("#compare-heads")).to_contain_text("has not been asked")
     watched.locator("#compare-ask").click()
     expect(watched.locator("#compare-status")).to_contain_text(re.compile(r"Asking the model: [1-9]"))
@@ -123,6 +126,70 @@ def test_asking_can_be_stopped(watched):
     expect(watched.locator("#compare-heads")).to_contain_text("has not been asked")
     watched.wait_for_timeout(700)
     expect(watched.locator("#compare-status")).to_contain_text("Stopped")
+
+
+def test_two_families_stand_side_by_side_and_a_link_opens_them(watched, arrived):
+    go(watched, "Compare", "#compare-scores svg")
+    watched.get_by_text("Choose other pictures or models").click()
+    choose(watched, "right", "Emoji model A")
+    expect(watched.locator("#compare-heads .cmp-who").last).to_contain_text("emoji")
+    expect(watched.locator("#compare-heads h2")).to_have_count(2)
+    expect(watched.locator("#compare-asking")).to_be_hidden()
+    expect(watched.locator("#compare-errors svg")).to_have_count(4)
+    expect(watched.locator("#compare-pick-right [aria-pressed=true]")).to_be_visible()
+    assert in_both_themes(watched, "compare-families") == []
+    link, heads = copied(watched), watched.locator("#compare-heads").inner_text()
+    page = arrived(link)
+    expect(page.locator("#compare-heads")).to_have_text(heads, use_inner_text=True, timeout=60_000)
+
+
+def test_a_model_of_ones_own_is_asked_beside_a_bundled_one_and_goes(watched, my_digits):
+    open_own(watched, my_digits)
+    go(watched, "Compare", "#compare-scores svg")
+    watched.get_by_role("button", name="asked of your model and of one").click()
+    expect(watched.locator("#compare-heads .cmp-who")).to_contain_text(["of my-digits", "of Digit model A"])
+    expect(watched.locator("#compare-heads")).to_contain_text("has not been asked")
+    watched.locator("#compare-ask").click()
+    expect(watched.locator("#compare-status")).to_contain_text("Done in", timeout=180_000)
+    expect(watched.locator("#compare-heads h2")).to_contain_text(["There is evidence, but no verdict", ""])
+    expect(watched.locator("#compare-asking")).to_be_hidden()
+    watched.locator("#compare-reveal").click()
+    expect(watched.locator("#compare-heads .cmp-badge")).to_contain_text(["nobody here knows", "trained on"])
+    watched.get_by_text("Choose other pictures or models").click()
+    expect(watched.locator("#compare-note-left")).to_contain_text("only about those of its own size")
+    for part in watched.get_by_text("Each method on its own").all():
+        part.click()
+    assert in_both_themes(watched, "compare-own") == []
+    watched.set_viewport_size({"width": 390, "height": 844})
+    watched.wait_for_timeout(500)
+    assert watched.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    shoot(watched, "phone-compare-own")
+    watched.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    assert "own" not in copied(watched)
+    expect(watched.locator(".lk-said")).to_contain_text("Your own model is never part of a link")
+
+
+def choose(page: Page, side: str, model: str) -> None:
+    """Turn a column to another model."""
+    page.locator(f"#compare-model-{side} input").click()
+    page.get_by_role("option", name=model, exact=True).click()
+
+
+def open_own(page: Page, folder: Path) -> None:
+    """Open a model of one's own and wait until it was checked."""
+    go(page, "Your model", "#own-open")
+    page.locator("#own-where :is(textarea, input)").first.fill(str(folder))
+    page.locator("#own-open").click()
+    expect(page.locator("#own-status")).to_contain_text("Opened and checked", timeout=180_000)
+
+
+@pytest.fixture(scope="module")
+def my_digits(tmp_path_factory):
+    """A copy of a bundled model that does not know it is one."""
+    folder = tmp_path_factory.mktemp("place") / "my-digits"
+    shutil.copytree(bundled.ASSETS / "targets" / "digits-a", folder)
+    (folder / "manifest.json").unlink()
+    return folder
 
 
 def test_nothing_is_wider_than_a_phone(browser, playwright, url):

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from mia_viz.targets import bundled
 from mia_viz.ui import links, pick
 from mia_viz.ui.lab import static
-from mia_viz.ui.link_reading import SETTINGS, WRONG, WRONG_PAIR, View, parse
+from mia_viz.ui.link_reading import SETTINGS, WRONG, View, parse
 from tests.ui.conftest import copied, go, shoot
 
 
@@ -30,7 +30,7 @@ def test_a_whole_address_is_read():
     view, wrong = parse(query)
     assert wrong == ()
     band = {"attack": "secmi", "lo": 0.05, "hi": 0.3, "shape": "gaussian"}
-    assert view == View("brain-b", 130, "frequency", **band, lesson=4, quiz=12)
+    assert view == View("brain-b", 130, "frequency", **band, lesson=4, quiz=("brain", 12))
     assert parse({**query, "picture": "130"})[0] == view
     assert parse({"band": "fremia"})[0] == View(preset="fremia")
     assert parse({"band": "0-0.2-0.2"})[0] == View(lo=0.0, hi=0.2, rest=0.2)
@@ -45,7 +45,16 @@ def test_a_pair_an_age_and_the_settings_of_a_step_are_read():
     )
     pair = {"left": "emoji-a:3", "right": "emoji-b:4"}
     assert parse({"target": "emoji-b", **pair})[0] == View("emoji-b", left=("emoji-a", 3), right=("emoji-b", 4))
-    assert parse(pair) == (View(), (WRONG_PAIR,))  # of another family than the link's model
+    mixed = {"left": "brain-a:3", "right": "emoji-b:4"}
+    assert parse(mixed) == (View(left=("brain-a", 3), right=("emoji-b", 4)), ())
+    table = links._pair(parse({"target": "digits-a", **mixed})[0], "digits-a")
+    assert table.family == "digits"  # that of the page in view, which would lay the columns anew for another
+    assert [(side.target, side.picked.family) for side in table.sides] == [("brain-a", "brain"), ("emoji-b", "emoji")]
+
+
+def test_ten_pictures_of_any_family_are_read():
+    assert parse({"quiz": "digits:7"}) == (View(quiz=("digits", 7)), ())
+    assert parse({"quiz": "7"}) == (View(quiz=("brain", 7)), ())
 
 
 def test_every_setting_of_the_browser_is_one_that_a_link_may_name():
@@ -65,8 +74,8 @@ def test_every_setting_of_the_browser_is_one_that_a_link_may_name():
         ("band", ["0-1-1", "0-1-0-1", "0-1--1", "0-1-nan"]),
         ("shape", ["", "square"]),
         ("lesson", ["0", "99", "-1", "x", "1e3"]),
-        ("quiz", ["0", "10000", "x"]),
-        ("left", ["", "112", "brain-a:", "brain-a:768", "emoji-a:3", "own:1:3", "brain-a:112:1"]),
+        ("quiz", ["0", "10000", "x", ":7", "cats:7", "digits:", "digits:0", "digits:7:7"]),
+        ("left", ["", "112", "brain-a:", "brain-a:768", "emoji-a:99999", "own:1:3", "brain-a:112:1"]),
         ("right", ["brain-c:1"]),
         ("age", ["0", "351", "x", "0350"]),
         ("task", ["-1", "1000", "x", ""]),

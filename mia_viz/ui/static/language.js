@@ -1,4 +1,4 @@
-// Another language for everything on the page, from one catalogue of whole sentences (mia_viz/ui/words/*.json).
+// Another language for all on the page, from one catalogue of whole sentences, by the rules of mia_viz/language.py.
 //
 // A unit is a run of text with the inline marks in it, such as "About <>8</> of 1,000 pictures." Its text nodes keep
 // their places and only their text changes, so whoever holds on to them (Svelte, Plotly, the laboratory) still can.

@@ -36,7 +36,7 @@ function view() { // everything a link says, by name
     [found.left, found.right] = sides().map(({dataset}) => dataset.side);
   }
   if (page) found.lesson = page; // `page` itself is taken: gradio reads it as a page of the app
-  if (step === 'quiz') found.quiz = document.querySelector('#quiz-form')?.dataset.seed;
+  if (step === 'quiz') found.quiz = document.querySelector('#quiz-form')?.dataset.ten;
   return found;
 }
 
@@ -47,7 +47,7 @@ function lost() { // sentences about what is seen here and cannot be carried
   const found = [], say = (name, when) => { if (when && !found.includes(LOST[name])) found.push(LOST[name]); };
   if (['many', 'own'].includes(step)) say('given', true);
   if (part() === 'compare') {
-    say('picture', sides().some(({dataset}) => !dataset.side));
+    for (const own of ['picture', 'model']) say(own, sides().some(({dataset}) => dataset.own === own));
     say('ask', sides().some(({dataset}) => dataset.side && dataset.carried !== 'true'));
   }
   if (!['choose', 'methods', ...EVIDENCE].includes(step)) return found;

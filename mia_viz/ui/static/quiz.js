@@ -2,7 +2,7 @@
 
 const form = () => element.querySelector('form');
 const picked = () => [...Array(10)].map((_, i) => form().querySelector(`[name=quiz-${i + 1}]:checked`));
-const seed = () => Number(form().dataset.seed);
+const ten = () => ({seed: Number(form().dataset.seed), family: form().dataset.family});
 
 element.addEventListener('submit', event => {
   event.preventDefault();
@@ -10,10 +10,10 @@ element.addEventListener('submit', event => {
   const said = element.querySelector('.qz-said');
   said.textContent = missing ? `${missing} of 10 pictures have no guess yet.` : '';
   if (missing) return form().querySelector(`[name=quiz-${given.findIndex(one => !one) + 1}]`).focus();
-  trigger('submit', {seed: seed(), answers: given.map(one => one.value).join('')});
+  trigger('submit', {...ten(), answers: given.map(one => one.value).join('')});
 });
 element.addEventListener('click', event => {
-  if (event.target.closest('.qz-next')) trigger('select', {seed: seed()});
+  if (event.target.closest('.qz-next')) trigger('select', ten());
 });
 element.addEventListener('change', event => {
   if (event.target.matches('.qz-show')) form().classList.toggle('qz-hinted', event.target.checked);
