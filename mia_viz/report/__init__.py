@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mia_viz.language import Say, as_it_is, speaker
 from mia_viz.whole import whole_file
 
 if TYPE_CHECKING:
@@ -38,22 +39,33 @@ def write(
     facts: Facts,
     folder: Path,
     gallery: Gallery | None = None,
+    language: str = "en",
 ) -> Files:
-    """Write the three files into a folder and say where they are. Raises OSError where that is not possible."""
+    """Write the three files into a folder and say where they are. Raises OSError where that is not possible.
+
+    language: of the page and the PDF, one of `mia_viz.language.languages`; KeyError for another. The JSON's values are
+    the same in every language.
+    """
     import json
 
     from mia_viz.report.content import as_content
     from mia_viz.report.document import blocks, title
+    from mia_viz.report.in_language import in_language
     from mia_viz.report.page import page
     from mia_viz.report.pdf import pdf
 
-    content = as_content(case, statement, facts)
-    laid_out = blocks(content, draw(case, statement, reference, gallery))
-    foot = f"MIA-Viz report, result {content['result_sha256'][:16]}"
+    say = speaker(language)
+    content = as_content(case, statement, facts, language)
+    laid_out = in_language(blocks(content, draw(case, statement, reference, gallery, say)), say)
+    named, result = say(title(content)), content["result_sha256"][:16]
+
+    def foot(page: int) -> str:
+        return say(f"MIA-Viz report, result {result}, page {page} of {{nb}}")
+
     texts = (
         (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode(),
-        page(title(content), laid_out).encode(),
-        pdf(title(content), laid_out, foot, facts.utc),
+        page(named, laid_out, language).encode(),
+        pdf(named, laid_out, foot, facts.utc, language),
     )
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as whole:
@@ -64,21 +76,23 @@ def write(
     return Files(*(folder / name for name in NAMES))
 
 
-def draw(case: Case, statement: Statement, reference: Reference | None, gallery: Gallery | None) -> Mapping[str, Drawn]:
-    """The figures that this case allows, by name."""
+def draw(
+    case: Case, statement: Statement, reference: Reference | None, gallery: Gallery | None, say: Say = as_it_is
+) -> Mapping[str, Drawn]:
+    """The figures that this case allows, by name; `say` puts the words inside them in another language."""
     from mia_viz.report import figures
 
     found: dict[str, Any] = {
-        "pair": figures.pair(case),
-        "bands": figures.bands(case, reference),
-        "noise": figures.noise(case, reference),
-        "nearest": figures.nearest(case, _public(statement, gallery)),
+        "pair": figures.pair(case, say),
+        "bands": figures.bands(case, reference, say),
+        "noise": figures.noise(case, reference, say),
+        "nearest": figures.nearest(case, _public(statement, gallery), say),
     }
-    found["glimpse"] = figures.glimpse(case)
+    found["glimpse"] = figures.glimpse(case, say)
     if statement.together is not None:
-        found["place"] = figures.place(statement)
-        found["methods"] = figures.methods(case, reference)
-        found["calibration"] = figures.calibration(statement)
+        found["place"] = figures.place(statement, say)
+        found["methods"] = figures.methods(case, reference, say)
+        found["calibration"] = figures.calibration(statement, say)
     return {name: drawn for name, drawn in found.items() if drawn is not None}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mia_viz.case import Case, Finding
 from mia_viz.report.facts import Facts
-from mia_viz.report.hashes import sealed
+from mia_viz.report.hashes import LANGUAGE, flagged, sealed
 from mia_viz.sensitivity import WARNING, Change
 from mia_viz.statement import PROPOSITIONS, Statement
 from mia_viz.together import RULES, Together
@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 
-def as_content(case: Case, statement: Statement, facts: Facts) -> dict[str, Any]:
-    """The report's values, sealed with hashes of themselves. Whatever depends on the clock is under "time"."""
+def as_content(case: Case, statement: Statement, facts: Facts, language: str = "en") -> dict[str, Any]:
+    """The report's values, sealed with hashes of themselves. Whatever depends on the clock is under "time".
+
+    language: of the page and the PDF. The values are the same in every one, and their sentences are in English.
+    """
     content = {
         "format": FORMAT,
         "kind": "MIA-Viz report",
+        LANGUAGE: language,
         "propositions": list(PROPOSITIONS),
         "answer": _answer(statement),
         "findings": [_finding(finding) for finding in case.findings],
@@ -39,7 +43,7 @@ def as_content(case: Case, statement: Statement, facts: Facts) -> dict[str, Any]
         "reference": None if facts.reference is None else dict(facts.reference),
         "settings": [dict(row) for row in facts.settings],
         "program": dict(facts.program),
-        "command": facts.command,
+        "command": flagged(facts.command, language),
         "nfe": sum(finding.nfe for finding in case.findings),
         "time": {"utc": facts.utc, "seconds": {finding.key: finding.seconds for finding in case.findings}},
     }

@@ -1,6 +1,7 @@
 """The report in three layers, as blocks that any renderer can set: one sentence, one page, the appendix.
 
-Words and numbers come from the report's JSON alone (see `mia_viz.report.content`), pictures from `figures`.
+Words and numbers come from the report's JSON alone (see `mia_viz.report.content`), pictures from `figures`. The words
+are English; `in_language` puts the blocks in another language, all but Verbatim texts.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mia_viz import parametrisation
+from mia_viz.language import Verbatim
 from mia_viz.report.drawing import Drawn
 
 
@@ -71,6 +73,7 @@ class NewPage:
     pass
 
 
+CHECK = "python -m mia_viz verify report.json --image IMAGE"
 Block = Heading | Text | Box | Bullets | Table | Picture | Row | NewPage
 
 
@@ -93,7 +96,8 @@ def _one_page(content: Mapping[str, Any], drawn: Mapping[str, Drawn]) -> list[Bl
     paragraphs = tuple(answer["sentences"])
     support = answer["likelihood_ratio"]
     if support is not None:
-        paragraphs = (paragraphs[0] + f" In words: {support['words']}.", *paragraphs[1:])
+        said, words = support["sentence"], f"{support['words'][:1].upper()}{support['words'][1:]}."
+        paragraphs = tuple(f"{text} {words}" if text == said else text for text in paragraphs)
     return [
         Heading(title(content), 1),
         Text(_about(content), note=True),
@@ -113,9 +117,8 @@ def _about(content: Mapping[str, Any]) -> str:
     picture, target = content["picture"], content["target"]
     named = f" ({picture['name']})" if "name" in picture else ""
     begins = picture.get("file_sha256", picture["pixels_sha256"])[:12]
-    return (
-        f"MIA-Viz report, {when} UTC. Picture {begins}{named}, model {target['name']} {target['weights_sha256'][:12]}."
-    )
+    model = f"{target['name']} {target['weights_sha256'][:12]}".strip()
+    return f"MIA-Viz report, {when} UTC. Picture {begins}{named}, model {model}."
 
 
 def _glance(drawn: Mapping[str, Drawn]) -> Block:
@@ -140,7 +143,7 @@ def _evidence(content: Mapping[str, Any], drawn: Mapping[str, Drawn]) -> list[Bl
         cells = tuple((row["kind"], row["setting"], f"{row['p_value']:.3f}", row["zone"]) for row in rows)
         found += [
             Heading("What would change this answer", 2),
-            Table(cells, (0.27, 0.43, 0.1, 0.2), ("changed", "to", "p", "the picture then")),
+            Table(cells, (0.27, 0.43, 0.1, 0.2), ("what is changed", "to what", "p", "the picture then")),
             Text(content["changes"]["warning"], note=True),
         ]
     return found
@@ -160,8 +163,12 @@ def appendix(content: Mapping[str, Any], drawn: Mapping[str, Drawn]) -> list[Blo
     """What was measured, hashes, settings, versions and the command that makes the report again."""
     found: list[Block] = [Heading("Appendix", 2)]
     found += [Heading("What was measured", 3), _measured(content["findings"])]
-    combined = _combined_words(content["answer"]["combined"])
-    found.append(Text(f"The model was asked {content['nfe']:g} times. {combined}"))
+    combined = content["answer"]["combined"]
+    found.append(Text(f"The model was asked {content['nfe']:,g} times. {_combined_words(combined)}"))
+    if combined is not None and combined["weights"]:
+        pairs = zip(combined["methods"], combined["weights"], strict=True)
+        rows = tuple((Verbatim(key), f"{value:.2f}") for key, value in pairs)
+        found.append(Table(rows, (0.46, 0.54), ("method and settings", "weight per standard deviation of the score")))
     found += _figures(drawn, "calibration")
     found += [Heading("What this report is about", 3), _identity(content)]
     found += [Heading("Settings", 3), _settings(content["settings"])]
@@ -169,14 +176,15 @@ def appendix(content: Mapping[str, Any], drawn: Mapping[str, Drawn]) -> list[Blo
     found += [
         Heading("To repeat it", 3),
         Table(
-            (("command", content["command"]), ("check", "python -m mia_viz verify report.json --image IMAGE")),
+            (("command", Verbatim(content["command"])), ("check", Verbatim(CHECK))),
             (0.26, 0.74),
             fixed=(1,),
         ),
         Text(
             "IMAGE is the file whose SHA-256 stands above. The command gives the same JSON but for time, on the same "
             "kind of machine. A hash shows a change only to someone who has noted it down elsewhere; scores can be "
-            "computed again by anyone who has the picture and the model.",
+            "computed again by anyone who has the picture and the model. The JSON is the same in every language of the "
+            "report but for the language's name, and its sentences are in English.",
             note=True,
         ),
     ]
@@ -188,7 +196,7 @@ def _measured(findings: Sequence[Mapping[str, Any]]) -> Table:
     for finding in findings:
         rank = finding["rank"]
         place = ("-", "no reference") if rank is None else (f"{rank['p_value']:.4f}", rank["zone"])
-        numbers = (f"{finding['raw']:.6g}", f"{finding['score']:.6g}", f"{finding['nfe']:g}")
+        numbers = (f"{finding['raw']:.6g}", f"{finding['score']:.6g}", f"{finding['nfe']:,g}")
         rows.append((finding["title"], *numbers, *place))
     head = ("method", "as published", "score", "questions", "p", "alone")
     return Table(tuple(rows), (0.3, 0.16, 0.15, 0.11, 0.1, 0.18), head)
@@ -197,50 +205,53 @@ def _measured(findings: Sequence[Mapping[str, Any]]) -> Table:
 def _combined_words(combined: Mapping[str, Any] | None) -> str:
     if combined is None:
         return "No combined score was formed."
-    text = f"The combined score, {combined['score']:.6g}, is {combined['rule']}."
-    if combined["weights"]:
-        pairs = zip(combined["methods"], combined["weights"], strict=True)
-        text += " Weights per standard deviation: " + ", ".join(f"{key} {value:.2f}" for key, value in pairs) + "."
-    return text
+    return f"The combined score, {combined['score']:.6g}, is {combined['rule']}."
 
 
 def _identity(content: Mapping[str, Any]) -> Table:
     picture, target, reference = content["picture"], content["target"], content["reference"]
-    rows = [("file name", picture["name"])] if "name" in picture else []
+    rows = [("file name", Verbatim(picture["name"]))] if "name" in picture else []
     if "file_sha256" in picture:
         width, height = picture["size"]
         rows += [
-            ("picture file, SHA-256", picture["file_sha256"]),
+            ("picture file, SHA-256", Verbatim(picture["file_sha256"])),
             ("picture file", f"{picture['byte_size']:,} bytes, {width} x {height} pixels, {picture['mode']}"),
         ]
     else:
         rows.append(("picture file", "its bytes were not at hand when this report was made"))
     if picture.get("caption"):
-        rows.append(("caption told to the model", picture["caption"]))
+        rows.append(("caption told to the model", Verbatim(picture["caption"])))
     rows += [
-        ("decoded pixels, SHA-256", picture["pixels_sha256"]),
-        ("model", f"{target['name']}, {target['parameters']:,} weights, trained on: {target['trained_on']}"),
-        ("model weights, SHA-256", target["weights_sha256"] or "unknown"),
+        ("decoded pixels, SHA-256", Verbatim(picture["pixels_sha256"])),
+        ("model", f"{target['name']}, {target['parameters']:,} weights"),
+        ("trained on", target["trained_on"]),
+        ("model weights, SHA-256", _hash(target["weights_sha256"])),
     ]
     schedule, predicted = parametrisation.words(target["parametrisation"])
     rows += [("noise schedule", schedule), ("the network predicts", predicted)]
     if reference is not None:
-        rows.append(("reference, SHA-256", reference["file_sha256"] or "unknown"))
+        rows.append(("reference, SHA-256", _hash(reference["file_sha256"])))
         told = reference["provenance"]
         if "utc" in told:
             made = f"{told['utc']}, version {told.get('version of mia-viz', 'unknown')}"
-            if "computed earlier" in told:
-                made += f"; computed earlier: {told['computed earlier']}"
             rows.append(("reference made", made))
-    rows += [("result, SHA-256", content["result_sha256"]), ("this report's JSON", content["content_sha256"])]
+            if "computed earlier" in told:
+                rows.append(("of it computed earlier", told["computed earlier"]))
+    seals = (("result, SHA-256", "result_sha256"), ("this report's JSON, SHA-256", "content_sha256"))
+    rows += [(name, Verbatim(content[key])) for name, key in seals]
     return Table(tuple(rows), (0.26, 0.74), fixed=(1,))
+
+
+def _hash(sha256: str) -> str:
+    return Verbatim(sha256) if sha256 else "unknown"
 
 
 def _settings(settings: Sequence[Mapping[str, Any]]) -> Table:
     rows = []
     for row in settings:
         values = ", ".join(f"{name} = {value}" for name, value in row["params"].items())
-        rows.append((row["title"], f"{values}; filter {row['filter']}. {row['paper']}, {row['url']}"))
+        told = f"{values}, filter = {row['filter']}. {row['paper']}, {row['url']}"
+        rows.append((row["title"], Verbatim(told)))
     return Table(tuple(rows), (0.26, 0.74))
 
 
@@ -248,9 +259,9 @@ def _program(content: Mapping[str, Any]) -> Table:
     program, target = content["program"], content["target"]
     versions = ", ".join(f"{name} {number}" for name, number in program["versions"].items())
     rows = (
-        ("versions", versions),
-        ("program files, SHA-256", program["source_sha256"]),
+        ("versions", Verbatim(versions)),
+        ("program files, SHA-256", Verbatim(program["source_sha256"])),
         ("random numbers", f"seed {program['seed']}, noise {program['noise']}"),
-        ("computed on", f"{target['device']}, in {target['precision']}"),
+        ("computed on", Verbatim(f"{target['device']}, {target['precision']}")),
     )
     return Table(rows, (0.26, 0.74), fixed=(1,))

@@ -7,15 +7,20 @@ question a black diamond.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import Formatter
 
 from mia_viz.figures.distributions import spread
-from mia_viz.figures.images import grey, hide
+from mia_viz.figures.images import grey
 from mia_viz.figures.palette import HOLDOUT, MEMBER
+from mia_viz.language import Say, as_it_is
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +29,8 @@ INK, QUIET = "#1d2126", "#6b727b"
 DPI = 200
 WIDTH = 6.9
 """Inches; the width of the text on A4."""
+TITLE = 19
+"""Letters in a line over a picture."""
 STYLE = {"markeredgewidth": 0.8, "linestyle": "none"}
 
 
@@ -44,8 +51,38 @@ def blank(
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
-def png(figure: Figure) -> bytes:
+class Told(Formatter):
+    """An axis' own marks in another language; formulae stay."""
+
+    def __init__(self, own: Formatter, say: Say) -> None:
+        self.own, self.say = own, say
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return self.say(self.own(x, pos))
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        return [text if "$" in text else self.say(text) for text in self.own.format_ticks(values)]
+
+    def get_offset(self) -> str:
+        return self.say(self.own.get_offset())
+
+
+def told(figure: Figure, say: Say) -> None:
+    """Put all words and numbers of a figure in another language, before it is laid out."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(Told(axis.get_major_formatter(), say))
+    for text in figure.findobj(Text):
+        text.set_text(say(text.get_text()))
+
+
+def png(figure: Figure, say: Say = as_it_is) -> bytes:
     """The figure as PNG without date or program name, so that equal figures are equal bytes."""
+    if say is not as_it_is:
+        told(figure, say)
+    for axes in figure.axes:
+        if axes.images:  # titles of pictures side by side must not run into each other
+            axes.title.set_text(fill(axes.title.get_text(), TITLE))
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
@@ -91,10 +128,14 @@ def query(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
     axes.plot(x, y, "D:", color=INK, ms=4, linewidth=1, label="this picture")
 
 
-def show(axes: Axes, values: np.ndarray, title: str = "", hidden: np.ndarray | None = None) -> None:
-    """A picture (C, H, W) in [-1, 1], without smoothing; hidden (1, H, W) of 1 hatched in grey."""
-    shown = grey(values) if hidden is None else hide(values, hidden)
-    axes.imshow(shown, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+def show(axes: Axes, values: np.ndarray, title: str = "") -> None:
+    """A picture (C, H, W) in [-1, 1], without smoothing."""
+    show_pixels(axes, grey(values), title)
+
+
+def show_pixels(axes: Axes, pixels: np.ndarray, title: str = "") -> None:
+    """A picture as uint8, (H, W) or (H, W, 3), without smoothing."""
+    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_title(title, fontsize=8, color=INK)
     axes.set_xticks([])
     axes.set_yticks([])

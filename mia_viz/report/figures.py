@@ -1,4 +1,7 @@
-"""The report's figures, one function each, from a case, its statement and the reference."""
+"""The report's figures, one function each, from a case, its statement and the reference.
+
+say: puts the words inside a figure in another language; its caption and alternative text go with the report's texts.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,23 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mia_viz.figures.palette import HOLDOUT, MEMBER
-from mia_viz.report.drawing import DPI, INK, QUIET, WIDTH, Drawn, blank, calm, groups, png, query, show, strip
+from mia_viz.figures.tasks import TASKS, shown
+from mia_viz.language import Say, as_it_is
+from mia_viz.report.drawing import (
+    DPI,
+    INK,
+    QUIET,
+    WIDTH,
+    Drawn,
+    blank,
+    calm,
+    groups,
+    png,
+    query,
+    show,
+    show_pixels,
+    strip,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,36 +40,40 @@ if TYPE_CHECKING:
     from mia_viz.together import Together
 
 RINGS = 32
+OFF = "How far the model's picture is off, by fineness of detail."
+OFF_BESIDE = (
+    "How far the model's picture is off, by fineness of detail, beside known pictures (median and middle half)."
+)
 
 
-def glimpse(case: Case) -> Drawn:
+def glimpse(case: Case, say: Say = as_it_is) -> Drawn:
     """The picture, and a part of it hidden and filled in where that was done."""
     part = case.restoration
     if part is None:
         figure, axes = blank(1.8, width=1.7)
         show(axes[0, 0], case.values)
-        return Drawn(png(figure), "The picture in question.", "The picture in question.")
+        return Drawn(png(figure, say), "The picture in question.", "The picture in question.")
     figure, axes = blank(1.35, 3, width=3.2)
     show(axes[0, 0], case.values, "the picture")
-    show(axes[0, 1], case.values, "a part hidden", part.hidden[0])
-    show(axes[0, 2], part.restored[0], "filled in")
-    words = "The picture, and a part of it hidden and filled in by the model."
-    return Drawn(png(figure), words, words)
+    show_pixels(axes[0, 1], shown(case, 0), TASKS[part.labels[0]].short)
+    show(axes[0, 2], part.restored[0], "put back")
+    words = "The picture, the same with something taken away, and what the model put back."
+    return Drawn(png(figure, say), words, words)
 
 
-def place(statement: Statement) -> Drawn:
+def place(statement: Statement, say: Say = as_it_is) -> Drawn:
     """The combined score among those of known pictures."""
     whole = statement.together
     figure, axes = blank(1.55, width=3.6)
     strip(axes[0, 0], whole.score, whole.members, whole.holdouts)
     return Drawn(
-        png(figure),
+        png(figure, say),
         "Where it (diamond) lies among pictures of which it is known whether the model was trained on them.",
         f"Two rows of points and a diamond. {whole.verdict.frequency}",
     )
 
 
-def methods(case: Case, reference: Reference) -> Drawn | None:
+def methods(case: Case, reference: Reference, say: Say = as_it_is) -> Drawn | None:
     """Every attack's score among those of known pictures."""
     judged = [finding for finding in case.findings if finding.verdict is not None]
     if not judged:
@@ -63,11 +86,11 @@ def methods(case: Case, reference: Reference) -> Drawn | None:
         groups = [reference.scores(finding.key, member, without=(case.sha256,)) for member in (True, False)]
         strip(axis, finding.score, *groups, counts=False)
         axis.set_title(finding.title, fontsize=8.5, color=INK, loc="left")
-    words = "; ".join(f"{finding.title}: {finding.verdict.zone}" for finding in judged)
-    return Drawn(png(figure), "Every method on its own, on the same pictures.", f"One strip plot per method. {words}.")
+    words = " ".join(("One strip plot per method.", *(f"{one.title}: {one.verdict.zone}." for one in judged)))
+    return Drawn(png(figure, say), "Every method on its own, on the same pictures.", words)
 
 
-def pair(case: Case) -> Drawn | None:
+def pair(case: Case, say: Say = as_it_is) -> Drawn | None:
     """What was hidden and what the model put there."""
     part = case.restoration
     if part is None:
@@ -77,18 +100,19 @@ def pair(case: Case) -> Drawn | None:
     show(axes[0, 0], case.values, "the picture")
     axes[1, 0].axis("off")
     for k in range(count):
-        show(axes[0, k + 1], case.values, f"hidden: {part.labels[k]}", part.hidden[k])
+        show_pixels(axes[0, k + 1], shown(case, k), TASKS[part.labels[k]].short)
         show(axes[1, k + 1], part.restored[k], f"likeness {part.likeness[k]:.2f}")
     return Drawn(
-        png(figure),
-        "Parts of the picture were hidden (hatched) and the model filled them in (below). Likeness is the correlation "
-        "inside the hidden part; 1 is identical.",
-        f"{count} pictures with a hatched part and {count} restored ones, likeness "
-        + ", ".join(f"{value:.2f}" for value in part.likeness),
+        png(figure, say),
+        "Something of the picture was taken away (above; hidden parts are hatched) and the model put it back (below). "
+        "Likeness is the correlation in what was taken away; 1 is identical.",
+        f"{count} pictures with something taken away and {count} restored ones, likeness "
+        + ", ".join(f"{value:.2f}" for value in part.likeness)
+        + ".",
     )
 
 
-def bands(case: Case, reference: Reference | None) -> Drawn | None:
+def bands(case: Case, reference: Reference | None, say: Say = as_it_is) -> Drawn | None:
     """The model's error per fineness of detail."""
     from mia_viz.bands import nyquist_shares
     from mia_viz.sensitivity import loss_energy, ring_energy
@@ -102,7 +126,7 @@ def bands(case: Case, reference: Reference | None) -> Drawn | None:
     usable = usable and loss_energy(case, rings) is not None
     figure, axes = blank(2.5, 3, width_ratios=[1, 1, 2.6])
     show(axes[0, 0], part.noised, f"noised, t = {part.timestep}")
-    show(axes[0, 1], part.rebuilt, "as the model\nsees through it")
+    show(axes[0, 1], part.rebuilt, "the model's guess")
     axis = axes[0, 2]
     calm(axis)
     highest = nyquist_shares(*case.values.shape[-2:]).max()
@@ -117,14 +141,13 @@ def bands(case: Case, reference: Reference | None) -> Drawn | None:
     axis.set_ylabel("error (energy per ring)", fontsize=8)
     axis.legend(fontsize=7, frameon=False)
     return Drawn(
-        png(figure),
-        "How far the model's picture is off, by fineness of detail"
-        + (", beside known pictures (median and middle half)." if usable else "."),
+        png(figure, say),
+        OFF_BESIDE if usable else OFF,
         "The noised picture, the model's rebuilt one, and curves of the error against fineness of detail.",
     )
 
 
-def noise(case: Case, reference: Reference | None) -> Drawn | None:
+def noise(case: Case, reference: Reference | None, say: Say = as_it_is) -> Drawn | None:
     """How far the model's answers at several noise levels lie apart."""
     from mia_viz.figures.images import signed
 
@@ -155,14 +178,14 @@ def noise(case: Case, reference: Reference | None) -> Drawn | None:
     axis.invert_xaxis()
     axis.legend(fontsize=7, frameon=False)
     return Drawn(
-        png(figure),
+        png(figure, say),
         "The noise the model sees at several levels, less the mean of all (maps; blue below, orange above, limits "
         f"{limit:.2g}), and how far each lies from that mean.",
         "Maps of noise and a curve of their distances from their mean.",
     )
 
 
-def calibration(statement: Statement) -> Drawn | None:
+def calibration(statement: Statement, say: Say = as_it_is) -> Drawn | None:
     """What the likelihood ratios of the reference's own pictures mean."""
     from mia_viz import strength
 
@@ -180,9 +203,9 @@ def calibration(statement: Statement) -> Drawn | None:
     second.plot(lines.log10_odds, lines.entropy_best, ":", color=INK, linewidth=1.2, label="best monotone")
     second.set_xlabel("log10 of the prior odds", fontsize=8)
     second.set_ylabel("uncertainty left (bits)", fontsize=8)
-    second.legend(fontsize=7, frameon=False)
+    second.legend(fontsize=7, facecolor="white", edgecolor="none", framealpha=0.9)  # the curves pass behind it
     return Drawn(
-        png(figure),
+        png(figure, say),
         "The likelihood ratios of the reference's own pictures, and how much uncertainty they leave: "
         f"Cllr {found.cllr:.2f} bits ({found.cllr_min:.2f} after the best monotone recalibration; "
         "0 is perfect, 1 worthless).",
@@ -213,7 +236,7 @@ def _ratios(axes: Axes, whole: Together, found: Strength) -> None:
     axes.legend(fontsize=7, frameon=False, loc="upper center")
 
 
-def nearest(case: Case, pictures: Sequence[tuple[str, np.ndarray]]) -> Drawn | None:
+def nearest(case: Case, pictures: Sequence[tuple[str, np.ndarray]], say: Say = as_it_is) -> Drawn | None:
     """The picture beside named ones (C, H, W) of the reference that are most like it."""
     if not pictures:
         return None
@@ -222,7 +245,7 @@ def nearest(case: Case, pictures: Sequence[tuple[str, np.ndarray]]) -> Drawn | N
     for axis, (name, values) in zip(axes[0, 1:], pictures, strict=True):
         show(axis, values, name)
     return Drawn(
-        png(figure),
+        png(figure, say),
         "The never-trained pictures of the reference that are most like this one in brightness and detail.",
         f"The picture and {len(pictures)} others.",
     )

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-OF_CONTENT, OF_RESULT, TIME = "content_sha256", "result_sha256", "time"
+OF_CONTENT, OF_RESULT, TIME, LANGUAGE = "content_sha256", "result_sha256", "time", "language"
 
 
 def canonical(content: Any) -> bytes:
@@ -27,8 +27,25 @@ def of_file(file: Path) -> str:
 
 
 def of_result(content: dict[str, Any]) -> str:
-    """SHA-256 of a report without time and hashes of itself: the same whenever the same command is run again."""
-    return of_bytes(canonical({k: v for k, v in content.items() if k not in (OF_CONTENT, OF_RESULT, TIME)}))
+    """SHA-256 of a report without time, language and hashes of itself: the same whenever the command is run again.
+
+    The language changes no number, so a report has the same result in every language.
+    """
+    kept = {k: v for k, v in content.items() if k not in (OF_CONTENT, OF_RESULT, TIME, LANGUAGE)}
+    if LANGUAGE in content:
+        kept["command"] = kept["command"].replace(f"{flag(content[LANGUAGE])} --out", " --out")
+    return of_bytes(canonical(kept))
+
+
+def flag(language: str) -> str:
+    """What the command of a report in this language has more than that of an English one."""
+    return "" if language == "en" else f" --language {language}"
+
+
+def flagged(command: str, language: str) -> str:
+    """The command of an English report as it makes one in this language."""
+    before, out, folder = command.rpartition(" --out")
+    return f"{before}{flag(language)}{out}{folder}"
 
 
 def of_content(content: dict[str, Any]) -> str:

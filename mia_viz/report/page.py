@@ -6,13 +6,15 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
+from mia_viz.language import Verbatim
 from mia_viz.report.document import Block, Box, Bullets, Heading, NewPage, Picture, Row, Table, Text
 from mia_viz.report.drawing import Drawn
 
 STYLE = """
 :root { color-scheme: light; }
 body { margin: 0 auto; max-width: 46rem; padding: 1.5rem 1.1rem 4rem; background: #fff; color: #1d2126;
-  font: 1rem/1.5 "IBM Plex Sans", "DejaVu Sans", system-ui, sans-serif; overflow-wrap: break-word; }
+  font: 1rem/1.5 "IBM Plex Sans", "DejaVu Sans", system-ui, sans-serif; overflow-wrap: break-word; hyphens: auto; }
+[translate=no] { hyphens: none; }
 h1 { font-size: 1.45rem; line-height: 1.25; margin: 0 0 .2rem; }
 h2 { font-size: 1.15rem; margin: 2rem 0 .4rem; }
 h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
@@ -40,7 +42,7 @@ h2, h3 { break-after: avoid; }
   .page { break-before: page; visibility: hidden; margin: 0; height: 0; } h2 { margin-top: 1rem; }
   figure { margin: .4rem 0; } }
 @media screen and (max-width: 34rem) { main > figure img { width: 36rem; max-width: none; }
-  table.wide { width: 34rem; } }
+  table.wide { width: 44rem; } }
 @media screen and (max-width: 30rem) { body { padding: 1rem .8rem 3rem; } .answer { padding: .6rem .8rem; }
   table.pairs tr { display: block; border-top: 1px solid #d5d9de; padding: .3rem 0; }
   table.pairs td { display: block; width: 100% !important; border: 0; padding: 0; }
@@ -48,11 +50,11 @@ h2, h3 { break-after: avoid; }
 """
 
 
-def page(title: str, blocks: Sequence[Block]) -> str:
-    """The page's HTML."""
+def page(title: str, blocks: Sequence[Block], language: str = "en") -> str:
+    """The page's HTML. language: of its texts."""
     body = fragment(blocks)
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><main>\n{body}\n</main></body></html>\n"
     )
@@ -104,8 +106,13 @@ def _table(table: Table) -> str:
         head = f"<thead><tr>{cells}</tr></thead>"
     rows = []
     for row in table.rows:
-        kinds = [' class="fixed"' if i in table.fixed else "" for i in range(len(row))]
+        kinds = [_kind(text, i in table.fixed) for i, text in enumerate(row)]
         cells = zip(row, kinds, widths, strict=True)
         rows.append("<tr>" + "".join(f"<td{k}{w}>{escape(text)}</td>" for text, k, w in cells) + "</tr>")
     kind = "wide" if table.head else "pairs"
     return f'<div class="scroll" tabindex="0"><table class="{kind}">{head}<tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _kind(text: str, fixed: bool) -> str:
+    """A cell's attributes; what is the same in every language is kept from programs that translate pages."""
+    return (' class="fixed"' if fixed else "") + (' translate="no"' if isinstance(text, Verbatim) else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -23,9 +23,9 @@ FACES = (("Sans", "", "DejaVuSans"), ("Sans", "B", "DejaVuSans-Bold"), ("Mono", 
 
 
 class Sheet(FPDF):
-    """A4 pages with a quiet foot line: page number and the start of the result's hash."""
+    """A4 pages with a quiet foot line, made of the page's number."""
 
-    def __init__(self, foot: str) -> None:
+    def __init__(self, foot: Callable[[int], str]) -> None:
         super().__init__(format="A4")
         self.foot = foot
         fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -38,7 +38,7 @@ class Sheet(FPDF):
     def footer(self) -> None:
         self.set_y(-12)
         self.write_in("Sans", 7, QUIET)
-        self.cell(0, 4, f"{self.foot}, page {self.page_no()} of {{nb}}", align="C")
+        self.cell(0, 4, self.foot(self.page_no()), align="C")
 
     def write_in(self, family: str, size: float, colour: tuple[int, int, int] = INK, style: str = "") -> None:
         self.set_font(family, style, size)
@@ -53,11 +53,15 @@ class Sheet(FPDF):
         self.multi_cell(width, step, text, align="L", new_x="LMARGIN", new_y="NEXT")
 
 
-def pdf(title: str, blocks: Sequence[Block], foot: str, utc: str) -> bytes:
-    """The PDF's bytes. utc: ISO time for its date, so that nothing else depends on the clock."""
+def pdf(title: str, blocks: Sequence[Block], foot: Callable[[int], str], utc: str, language: str = "en") -> bytes:
+    """The PDF's bytes.
+
+    foot: from a page's number to its foot line, where "{nb}" stands for the number of pages. utc: ISO time for its
+    date, so that nothing else depends on the clock. language: of its texts.
+    """
     sheet = Sheet(foot)
     sheet.set_title(title)
-    sheet.set_lang("en")
+    sheet.set_lang(language)
     sheet.set_producer("MIA-Viz")
     sheet.set_creation_date(datetime.fromisoformat(utc.replace("Z", "+00:00")))
     for block in blocks:

@@ -107,14 +107,14 @@ def build_app(served: bool = False) -> gr.Blocks:
         scan.wire(walk.choose.scan, walk.choose.how, walk.choose.target)
         verdict.wire(walk.verdict, case, uploaded, walk.choose.guess, each[-1], asking.wire(walk))
         _wire_plots(walk, each)
-        compare.wire(beside, beside_tab, walk)
+        compare.wire(beside, beside_tab, walk, own.held)
         methods.wire(page, tab, picked, walk.choose.target, walk.choose.caption.text)
         many.wire(sets, sets_tab, walk.choose.target)
         through.wire(table, walk.choose.target, [walk.uploaded, *_of_choice(walk)], tabs, _chosen)
         quiz.wire(ten)
         own_model.wire(own, walk, _switched(walk), _turned)
         links.wire(link, walk, tour, ten, beside)
-        coming_back.wire(head, walk, (beside, page, sets, table), _switched(walk), _turned)
+        coming_back.wire(head, walk, (beside, page, sets, table), own.held, _switched(walk), _turned)
     return app
 
 

@@ -1,25 +1,21 @@
-"""The app in other languages: one catalogue per language of whole sentences, put in place by the browser.
+"""The app in other languages: the page is written in English, and the browser puts other sentences in its place.
 
-The page is written in English; static/language.js replaces its sentences by those of words/LANGUAGE.json, where #
-stands for any number, {a} for any words, which are looked up in their turn, {A} for words that stay as they are and
-<>...</> for what is set off in a sentence. Sentences that stand together may be entries of their own. A language is
-added with its file; `python -m tests.ui.words LANGUAGE` walks through the app and prints what the file lacks.
+static/language.js does so by the catalogues and rules of `mia_viz.language`, which puts reports in another language. A
+language is added with its file; `python -m tests.ui.words LANGUAGE` walks through the app and prints what it lacks.
 """
 
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from html import escape
 from pathlib import Path
 
 import gradio as gr
 
-WORDS = Path(__file__).parent / "words"
+from mia_viz.language import NAMES, catalogue, languages
+
 SCRIPT = Path(__file__).parent / "static" / "language.js"
-NAMES = {"en": "English", "de": "Deutsch"}
-"""What every language calls itself."""
-SCOPE = "The report and the command line are in English."
+SCOPE = "The command line is in English."
 CSS = """
 @media (min-width: 641px) { #language { margin-bottom: -44px; z-index: 2; } }
 .mv-language { display: flex; gap: 2px; justify-content: flex-end; }
@@ -27,19 +23,6 @@ CSS = """
 .mv-language button:focus-visible { outline: 2px solid #1d4ed8; }
 .mv-language button[aria-pressed=true] { font-weight: 700; text-decoration: underline; text-underline-offset: 4px; }
 """
-
-
-def languages() -> list[str]:
-    """English and every language that has a catalogue."""
-    return ["en", *sorted(file.stem for file in WORDS.glob("*.json"))]
-
-
-@lru_cache(maxsize=8)
-def catalogue(language: str) -> dict[str, str]:
-    """English sentence to the other language's. Raises KeyError for a language that has no catalogue."""
-    if language not in languages() or language == "en":
-        raise KeyError(language)
-    return json.loads((WORDS / f"{language}.json").read_text(encoding="utf-8"))
 
 
 def build() -> gr.HTML:
@@ -68,3 +51,8 @@ def _send(event: gr.EventData) -> str:
         return json.dumps({"language": language, "words": catalogue(language)}, ensure_ascii=False)
     except KeyError:
         return "{}"
+
+
+def language_now(place: int) -> str:
+    """A script that tells a handler the page's language, in this place of its inputs."""
+    return f"(...inputs) => {{ inputs[{place}] = document.documentElement.lang; return inputs; }}"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from mia_viz import engine
+from mia_viz.language import languages
 from mia_viz.pictures.files import load_picture
 from mia_viz.pictures.picture import Picture, PictureError
 from mia_viz.pictures.prepare import HOW, prepare
@@ -31,15 +32,17 @@ KINDS = {
     "pdf": ("application/pdf", "PDF to file"),
     "json": ("application/json", "JSON to check"),
 }
+SPOKEN = {"en": "This report is in English.", "de": "This report is in German."}
 WORKING = "Making the report: this takes a few seconds."
 
 
 @dataclass(frozen=True)
 class Report:
-    """Components of this part; appendix is filled when `opened` is expanded."""
+    """Components of this part; language is filled by the page; appendix is filled when `opened` is expanded."""
 
     keep_name: gr.Checkbox
     make: gr.Button
+    language: gr.Textbox
     links: gr.HTML
     opened: gr.Accordion
     appendix: gr.HTML
@@ -49,15 +52,17 @@ def build() -> Report:
     """Lay out the button, its links and the appendix."""
     gr.HTML(
         "<h3>The report</h3><p>One document with everything above: a page to read, a PDF to file, and a JSON that "
-        "another expert can check. It is handed to you and not kept here.</p>",
+        "another expert can check. It is handed to you and not kept here. It comes in the language of this page, "
+        "English.</p>",
         elem_id="report-part",
     )
     keep_name = gr.Checkbox(False, label="Write the picture's file name into the report", elem_id="keep-name")
     make = gr.Button("Make the report", elem_id="make-report")
+    language = gr.Textbox("en", visible=False)
     links_view = gr.HTML(status(), elem_id="report-links")
     with gr.Accordion("Technical appendix", open=False, elem_id="appendix-part") as opened:
         appendix_view = gr.HTML(status(), elem_id="appendix")
-    return Report(keep_name, make, links_view, opened, appendix_view)
+    return Report(keep_name, make, language, links_view, opened, appendix_view)
 
 
 def source(case: Case, uploaded: Picture | None) -> Mapping[str, Any]:
@@ -89,23 +94,28 @@ def facts(case: Case, found: Statement, picture: Mapping[str, Any], keep_name: b
     return engine.facts_named(case, told, found.twin is not None)
 
 
-def links(case: Case, found: Statement, picture: Mapping[str, Any], keep_name: bool) -> str:
-    """The three files as links that hold them."""
+def links(case: Case, found: Statement, picture: Mapping[str, Any], keep_name: bool, language: str = "en") -> str:
+    """The three files as links that hold them. language: of the report; one that is not known stands for English."""
     from mia_viz import report
 
-    about = facts(case, found, picture, keep_name)
-    known, pictures = engine.reference(case.target), engine.gallery(case.target, case.values.shape)
+    language, about = known(language), facts(case, found, picture, keep_name)
+    placed, pictures = engine.reference(case.target), engine.gallery(case.target, case.values.shape)
     with tempfile.TemporaryDirectory(dir=os.environ.get("GRADIO_TEMP_DIR")) as folder:
-        files = report.write(case, found, known, about, Path(folder), pictures)
+        files = report.write(case, found, placed, about, Path(folder), pictures, language)
         data = {"html": files.html.read_bytes(), "pdf": files.pdf.read_bytes(), "json": files.json.read_bytes()}
-    name = f"mia-viz-report-{case.sha256[:8]}"
+    name = f"mia-viz-report-{case.sha256[:8]}" + ("" if language == "en" else f"-{language}")
     items = "".join(
         link(f"{name}.{form}", kind, data[form], f"{form.upper()}, {words}") for form, (kind, words) in KINDS.items()
     )
     return status(
-        f'<div class="mv-files">{items}</div><span class="mv-note">Save what you need: the links live as '
-        "long as this page.</span>"
+        f'<div class="mv-files">{items}</div><span class="mv-note">{SPOKEN.get(language, "")} Save what you need: the '
+        "links live as long as this page.</span>"
     )
+
+
+def known(language: str) -> str:
+    """The language itself where there is a catalogue of it, else English."""
+    return language if language in languages() else "en"
 
 
 def link(name: str, kind: str, data: bytes, words: str) -> str:
@@ -119,12 +129,12 @@ def size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{max(1, round(count / 1e3))} kB"
 
 
-def appendix(case: Case, found: Statement, picture: Mapping[str, Any]) -> str:
-    """The technical appendix, as the report has it."""
+def appendix(case: Case, found: Statement, picture: Mapping[str, Any], language: str = "en") -> str:
+    """The technical appendix, as the report in this language has it; the page puts its words in the language."""
     from mia_viz.report.content import as_content
     from mia_viz.report.document import appendix as blocks
     from mia_viz.report.page import fragment
 
     about = facts(case, found, picture, False)
-    _, *rest = blocks(as_content(case, found, about), {})  # its heading is the accordion's
-    return f'<div class="mv-appendix" lang="en" translate="no">{fragment(rest)}</div>'
+    _, *rest = blocks(as_content(case, found, about, known(language)), {})  # its heading is the accordion's
+    return f'<div class="mv-appendix">{fragment(rest)}</div>'

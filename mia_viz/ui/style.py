@@ -149,7 +149,7 @@ footer { display: none !important; }
   .mv-beside .mv-tile figcaption { margin-top: 0; }
   .mv-head h1 { font-size: 1.4rem; }
   .mv-appendix .scroll { overflow-x: auto; }
-  .mv-appendix table.wide { width: 34rem; }
+  .mv-appendix table.wide { width: 44rem; }
   .mv-appendix table.pairs td { display: block; width: 100% !important; padding-right: 0 !important; }
   .mv-appendix table.pairs td:last-child { border-top: 0 !important; padding-top: 0 !important; }
   #gallery .grid-container { grid-template-columns: repeat(4, minmax(0, 1fr)) !important; }

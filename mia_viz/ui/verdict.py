@@ -19,6 +19,7 @@ from mia_viz.pictures.drawing import UNSEEN
 from mia_viz.pictures.picture import Picture
 from mia_viz.statement import Statement
 from mia_viz.ui import evidence, report
+from mia_viz.ui.language import language_now
 from mia_viz.ui.parts import failure, status
 
 DRAWN = " Strokes on a screen are not quite like scanned handwriting, so for a drawing the numbers are a rough guide."
@@ -199,28 +200,29 @@ def wire(
     step.reveal.click(lambda current, guessed: truth(current, True, guessed), [case, guess], step.truth, **QUIET)
     part = step.report
     part.keep_name.input(status, None, part.links, **QUIET)  # links made before hold the other kind
-    part.make.click(_make, [step.told, part.keep_name], [part.make, part.links], concurrency_limit=1, **QUIET)
-    part.opened.expand(_appendix, step.told, part.appendix, **QUIET)
+    asked = [step.told, part.keep_name, part.language]
+    part.make.click(_make, asked, [part.make, part.links], concurrency_limit=1, js=language_now(2), **QUIET)
+    part.opened.expand(_appendix, [step.told, part.language], part.appendix, js=language_now(1), **QUIET)
 
 
-def _make(told: Told | None, keep_name: bool) -> Iterator[tuple]:
+def _make(told: Told | None, keep_name: bool, language: str) -> Iterator[tuple]:
     yield gr.Button(interactive=False), status(report.WORKING)
     try:
         if told is None:
             raise ValueError("There is nothing to report yet; press Analyse first.")
-        words = report.links(told.case, told.statement, told.picture, keep_name)
+        words = report.links(told.case, told.statement, told.picture, keep_name, language)
     except Exception as error:  # the last boundary before a visitor
         words = failure(error)
     yield gr.Button(interactive=True), words
 
 
-def _appendix(told: Told | None) -> Iterator[str]:
+def _appendix(told: Told | None, language: str) -> Iterator[str]:
     if told is None:
         yield status("There is nothing to describe yet.")
         return
     yield status("Looking up hashes and settings.")
     try:
-        words = report.appendix(told.case, told.statement, told.picture)
+        words = report.appendix(told.case, told.statement, told.picture, language)
     except Exception as error:  # the last boundary before a visitor
         words = failure(error)
     yield words

@@ -25,9 +25,16 @@ MODULES = (
     ),
     *("notes", "own_described", "own_models", "own_reference", "sensitivity", "set_audit", "sets", "statement"),
     *("strength", "subjects"),
-    *("together", "verdict"),
+    *("parametrisation", "together", "verdict"),
 )
-SOURCES = ("ui/*.py", "figures/*.py", "pictures/*.py", "laboratory/*.py", *(f"{name}.py" for name in MODULES))
+SOURCES = (
+    "ui/*.py",
+    "figures/*.py",
+    "pictures/*.py",
+    "laboratory/*.py",
+    "report/[!v]*.py",
+    *(f"{name}.py" for name in MODULES),
+)
 DATA = ("ui/*.json",)
 UNSEEN = re.compile(r"data:|mv-|--|https?://|=>|function|querySelector|rgba?\(")
 """Scripts, styles and addresses that look like sentences."""

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from mia_viz.attacks import names
-from mia_viz.ui.language import WORDS, catalogue, languages
+from mia_viz.language import WORDS, catalogue, languages
 from tests.ui.conftest import go, shoot
 from tests.ui.sentences import lacking
 from tests.ui.test_walk import serious
@@ -35,12 +35,11 @@ ELSEWHERE = (
     "Combining methods needs",
     "Pictures are expected",
     "A spectrum needs",
+    "There is no way to set",
     "There are too few never-trained pictures to take difficulty out",
     "Taking difficulty out",
     "Every known picture needs",
     "Power needs",
-    "The picture, or one nearly the same, was",  # in the report, which is in English
-    "The picture was not among",
     "This describes how the model behaves, not what",
     "It holds for pictures like those of the reference, and",
     "A picture can be prepared",

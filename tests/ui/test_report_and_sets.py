@@ -14,6 +14,7 @@ from pypdf import PdfReader
 from mia_viz.report.verify import seals
 from mia_viz.targets import bundled
 from tests.ui.conftest import LOCAL, go, shoot
+from tests.ui.test_language import missing
 from tests.ui.test_walk import serious
 
 pytestmark = pytest.mark.ui
@@ -114,3 +115,35 @@ def test_a_set_is_tested_and_cancelled(watched):
     expect(watched.locator("#many-status")).to_contain_text("Stopped")
     expect(watched.locator("#many-answer h2")).to_have_count(0)
     expect(watched.locator("#many-ask")).to_be_enabled()
+
+
+def test_a_german_page_hands_over_a_german_report(watched, context):
+    watched.get_by_role("button", name="Deutsch", exact=True).click()
+    go(watched, "Bewertung", "#plot-combined .main-svg")
+    expect(watched.locator("#report-part")).to_contain_text("in der Sprache dieser Seite, auf Deutsch")
+    watched.locator("#appendix-part button").first.click()
+    expect(watched.locator("#appendix")).to_contain_text("Was gemessen wurde")
+    expect(watched.locator("#appendix")).to_contain_text("IMAGE --target brain-a --no-twin --language de --out DIR")
+    expect(watched.locator("#appendix")).to_contain_text("2.488.689 Gewichte")
+    files = report(watched)
+    expect(watched.locator("#report-links")).to_contain_text("Dieser Bericht ist auf Deutsch.")
+    watched.wait_for_timeout(500)
+    assert missing(watched) == []
+    assert serious(watched) == []
+    shoot(watched, "german-report-part")
+    content = json.loads(files["json"])
+    assert content["language"] == "de"
+    assert content["answer"]["sentence"] == "The model behaves as if it had been trained on this picture."
+    assert PdfReader(io.BytesIO(files["pdf"])).trailer["/Root"]["/Lang"] == "de"
+    other = context.new_page()
+    for name, size in (("desktop", (1280, 900)), ("phone", (390, 844))):
+        other.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+        other.set_content(files["html"].decode())
+        expect(other.locator("h1")).to_have_text("War dieses Bild in den Trainingsdaten von MR-Hirnmodell A?")
+        assert other.evaluate("document.documentElement.lang") == "de"
+        assert other.evaluate("document.documentElement.scrollWidth") <= size[0]
+        assert serious(other) == []
+        shoot(other, f"german-report-{name}")
+    watched.get_by_role("button", name="English", exact=True).click()
+    expect(watched.locator("#report-part")).to_contain_text("in the language of this page, English")
+    expect(watched.locator("#report-links")).to_contain_text("This report is in German.")

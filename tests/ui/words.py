@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from mia_viz.ui.language import catalogue
+from mia_viz.language import catalogue
 from mia_viz.ui.launch import build, launch_options
 from tests.ui.browser import find_chromium
 from tests.ui.conftest import QUIET
