@@ -16,10 +16,10 @@ from mia_viz.ui.compare_cases import family_in_view
 from mia_viz.ui.compare_errors import errors
 from mia_viz.ui.compare_parts import panel
 from mia_viz.ui.compare_table import Column
+from mia_viz.ui.events import LATEST, QUIET
 from mia_viz.ui.restore import likeness
 from mia_viz.ui.tasks import TASKS
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 NONE_KEPT = '<p class="mv-lead">Of this model no earlier ages were kept; the brain and the emoji models have some.</p>'
 LEGEND = (
     '<p class="cmp-legend"><span><i class="cmp-circle"></i> the training picture; shaded: the middle half of known '
@@ -86,8 +86,8 @@ def wire(part: Ages, tab: gr.Tab, target: gr.Radio) -> None:
         return charts(growing(family_in_view(name)), int(age), method)
 
     for control in (part.age, part.task):
-        control.input(moved, [target, *controls], panels, **QUIET)
-    part.method.input(another, [target, *controls], part.charts, **QUIET)
+        control.input(moved, [target, *controls], panels, **LATEST)
+    part.method.input(another, [target, *controls], part.charts, **LATEST)
 
 
 def _opened(target: str, age: int | None, task: str | None, method: str | None) -> list:

@@ -36,6 +36,7 @@ from mia_viz.ui import (
     through,
     verdict,
 )
+from mia_viz.ui.events import EACH, IN_ORDER
 from mia_viz.ui.lab import static
 from mia_viz.ui.own import SEND
 from mia_viz.ui.parts import error_panel, status
@@ -47,11 +48,12 @@ OPENING_FAMILY = "brain"
 HEAD = """<div class="mv-head"><h1>Was this model trained on this picture?</h1>
 <p>MIA-Viz asks an image-generating model about one picture and shows how it behaves. It does not search a database:
 it tests this model on this picture.</p></div>"""
-HOLD = "() => { document.querySelector('#analyse').disabled = true; }"
+HOLD = "() => { window.mvHeld = (window.mvHeld || 0) + 1; document.querySelector('#analyse').disabled = true; }"
 CHOSEN = 7
 """Components that a new choice changes."""
 RELEASE = """() => {
-  if (document.querySelector('#cancel').disabled) { document.querySelector('#analyse').disabled = false; }
+  window.mvHeld -= 1;
+  if (!window.mvHeld && document.querySelector('#cancel').disabled) document.querySelector('#analyse').disabled = false;
 }"""
 
 
@@ -131,7 +133,7 @@ def _wire_plots(walk: Walk, tabs: list[gr.Tab]) -> None:
 def _wire_choice(walk: Walk) -> None:
     """Every way to choose a picture or a model; pictures of one's own come prepared for the model's family."""
     step = walk.choose
-    chosen = _of_choice(walk)
+    chosen, decoding = _of_choice(walk), (_from_upload, _from_scan, _from_picture, _from_drawing)
     given = [step.upload, step.how, step.target]
     choices = (
         (step.gallery.select, _from_gallery, step.target, chosen, None),
@@ -143,11 +145,13 @@ def _wire_choice(walk: Walk) -> None:
         (step.family.input, _of_family, [step.family, walk.screen], _switched(walk), None),
     )
     for listen, handler, inputs, results, script in choices:
-        # Analyse rests until the choice has arrived, else a quick hand would analyse the picture before.
+        # Analyse rests until every choice has arrived, else a quick hand would analyse the picture before. None of a
+        # quick hand's choices is dropped, and what is quick to answer is answered in its order.
         listen(None, None, None, js=HOLD, api_visibility="private")
-        listen(handler, inputs, results, js=script, show_progress="hidden", api_visibility="private").then(
-            None, None, None, js=RELEASE, api_visibility="private"
-        )
+        kind = EACH if handler in decoding else {**IN_ORDER, "concurrency_id": "choice"}
+        done = listen(handler, inputs, results, js=script, **kind)
+        done.then(None, None, None, js=RELEASE, api_visibility="private")
+        done.failure(None, None, None, js=RELEASE, api_visibility="private")
 
 
 def _of_choice(walk: Walk) -> list[gr.blocks.Block]:

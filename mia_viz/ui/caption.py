@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from mia_viz import subjects
+from mia_viz.ui.events import LATEST, QUIET
 from mia_viz.ui.pick import Picked
 
 OWN, NONE, TYPED = "own", "none", "typed"
@@ -75,7 +76,6 @@ def wire(field: Caption, picked: gr.State) -> None:
             return gr.skip()
         return (current.caption or "") if kind == OWN else ""
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    field.kind.input(chosen, [field.kind, picked], field.text, **quiet)
+    field.kind.input(chosen, [field.kind, picked], field.text, **LATEST)
     # Not `input`: gradio 6.31 misses what is pasted or filled in.
-    field.text.change(lambda text, current: kind_of(text, current.caption), [field.text, picked], field.kind, **quiet)
+    field.text.change(lambda text, current: kind_of(text, current.caption), [field.text, picked], field.kind, **QUIET)

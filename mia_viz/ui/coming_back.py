@@ -18,6 +18,7 @@ from mia_viz.figures.palette import waiting
 from mia_viz.own_models import SHELF, is_own
 from mia_viz.ui import compare, housekeeping, methods, pick, scan, through
 from mia_viz.ui.collection import Collection
+from mia_viz.ui.events import QUIET
 from mia_viz.ui.lab import static
 from mia_viz.ui.letting_go import FOUND, HEADER, LET_GO, SEVERAL
 from mia_viz.ui.parts import status
@@ -87,8 +88,7 @@ def wire(
         outputs += [group.held, group.words]
     outputs += [many.status, *many.results, table.archive, table.source, table.status, table.table]
     given = [walk.case, walk.picked, walk.screen, held]
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    told = bench.select(come_back, given, list(dict.fromkeys(outputs)), **quiet)
+    told = bench.select(come_back, given, list(dict.fromkeys(outputs)), **QUIET)
     told.then(None, None, None, js=SHOW, api_visibility="private")
 
 

@@ -30,11 +30,11 @@ from mia_viz.ui.compare_table import (
     presets,
     remember,
 )
+from mia_viz.ui.events import IN_ORDER, LATEST, QUIET
 from mia_viz.ui.pick import Picked
 from mia_viz.ui.walk import Walk
 
 ALL_PRESETS = {**PRESETS, **compare_offers.PRESETS}
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 REVEAL, HIDE = "Show which was trained on", "Hide which was trained on"
 ALL_DETAIL = "all"
 
@@ -171,8 +171,8 @@ def _wire_picker(page: Compare, which: int, one: Picker, shown: list, mine: list
         return changed, False, *_panels(changed, kept, False, task, band, level)
 
     outputs = [page.table, page.revealed, *page.panels]
-    one.thumbs.select(picture, [*shown, *mine], outputs, **QUIET)
-    one.target.input(model, [*shown, one.target, *mine], [*outputs[:2], *one.outputs, *page.panels], **QUIET)
+    one.thumbs.select(picture, [*shown, *mine], outputs, **IN_ORDER)
+    one.target.input(model, [*shown, one.target, *mine], [*outputs[:2], *one.outputs, *page.panels], **LATEST)
 
 
 def _wire_scrubbers(page: Compare) -> None:
@@ -184,9 +184,9 @@ def _wire_scrubbers(page: Compare) -> None:
 
     task = drawn(compare_panels.restored)
     level = drawn(lambda both, place: compare_panels.noises(both, int(place) - 1))
-    page.task.input(task, [*given, page.task], page.restored, **QUIET)
-    page.band.input(drawn(errors), [*given, page.band], page.errors, **QUIET)
-    page.level.input(level, [*given, page.level], page.noises, **QUIET)
+    page.task.input(task, [*given, page.task], page.restored, **LATEST)
+    page.band.input(drawn(errors), [*given, page.band], page.errors, **LATEST)
+    page.level.input(level, [*given, page.level], page.noises, **LATEST)
 
 
 def _opened(

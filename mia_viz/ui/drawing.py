@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from mia_viz.case import Case
-
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+from mia_viz.ui.events import QUIET
 
 
 @dataclass(frozen=True)

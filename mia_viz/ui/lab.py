@@ -24,6 +24,7 @@ from mia_viz.laboratory.sieve import EVERYTHING, HIGHEST, SHAPES, Sieve, fremia
 from mia_viz.laboratory.subject import query_energy, residual
 from mia_viz.pictures.files import load_picture
 from mia_viz.targets import bundled
+from mia_viz.ui.events import IN_ORDER, QUIET
 from mia_viz.ui.lab_data import RINGS, known_spectra, payload
 from mia_viz.ui.parts import data_table
 
@@ -34,7 +35,6 @@ SHOWN = 4
 TILES = "grid-template-columns: repeat(auto-fill, minmax(min(30%, 118px), 1fr))"
 """As wide in a row of few pictures as in one of many."""
 SIDE_BY_SIDE = "grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr))"
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def build(start: Case) -> Laboratory:
 def wire(parts: Laboratory, case: gr.State) -> None:
     """Another method brings another payload; a band at rest brings the engine's figures."""
     parts.bench.select(select, case, parts.bench, **QUIET)
-    parts.bench.release(release, case, parts.more, **QUIET)
+    parts.bench.release(release, case, parts.more, **IN_ORDER)
 
 
 def select(case: Case, event: gr.EventData) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import gradio as gr
 
 from mia_viz.language import NAMES, catalogue, languages
+from mia_viz.ui.events import QUIET
 
 SCRIPT = Path(__file__).parent / "static" / "language.js"
 SCOPE = "The command line is in English."
@@ -40,7 +41,7 @@ def build() -> gr.HTML:
         apply_default_css=False,
         elem_id="language",
     )
-    switch.select(_send, None, switch, show_progress="hidden", api_visibility="private")
+    switch.select(_send, None, switch, **QUIET)
     return switch
 
 

@@ -20,6 +20,7 @@ from mia_viz.targets import bundled
 from mia_viz.ui import choose, lesson, pick, quiz, steps
 from mia_viz.ui.compare_cases import carried, family_in_view, stored
 from mia_viz.ui.compare_table import Table, bundled_side
+from mia_viz.ui.events import QUIET
 from mia_viz.ui.lab import static
 from mia_viz.ui.link_reading import WRONG, WRONG_SETTING, View, parse
 from mia_viz.ui.parts import model_now, status
@@ -29,8 +30,6 @@ from mia_viz.ui.walk import Screen, Walk, evidence_values
 if TYPE_CHECKING:
     from mia_viz.ui.compare import Compare
     from mia_viz.ui.quiz import Quiz
-
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def case_of(view: View) -> tuple[Case, Picked]:

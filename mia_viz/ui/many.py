@@ -15,13 +15,13 @@ from mia_viz.figures.palette import MEMBER, waiting
 from mia_viz.ui import worker
 from mia_viz.ui.asking import buttons, stopped
 from mia_viz.ui.collection import FEWEST, MOST, SHOWN, Collection, as_csv, check, ranking, take
+from mia_viz.ui.events import QUIET
 from mia_viz.ui.parts import data_table, failure, progress_bar, status
 from mia_viz.ui.report import link
 
 if TYPE_CHECKING:
     from mia_viz.set_audit import SetAnswer
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 ONE = {"concurrency_limit": 1, "concurrency_id": "sets", **QUIET}
 """One set at a time, beside single pictures: a large set may take an hour, and nobody else should wait for it."""
 NEWS = 25

@@ -13,6 +13,7 @@ from mia_viz.case import Finding
 from mia_viz.ui import quality, worker
 from mia_viz.ui.asking import MODEL, buttons, stopped
 from mia_viz.ui.choose import chosen_tile
+from mia_viz.ui.events import QUIET
 from mia_viz.ui.parts import Link, data_table, failure, progress_bar, status
 from mia_viz.ui.pick import Picked
 
@@ -172,9 +173,8 @@ def wire(page: Methods, tab: gr.Tab, picked: gr.State, target: gr.Radio, caption
             message = failure(error)
         yield message, table(findings, words), *buttons(False)
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     filled = [page.subject, page.picker, page.needs, *page.quality.outputs]
-    tab.select(opened, [picked, target, caption], filled, **quiet)
+    tab.select(opened, [picked, target, caption], filled, **QUIET)
     outputs = [page.status, page.table, page.ask, page.stop]
     running = page.ask.click(ask, [page.picker, picked, target, caption], outputs, **MODEL)
     page.stop.click(None, None, None, cancels=[running], queue=False, api_visibility="private").then(

@@ -14,6 +14,7 @@ from mia_viz.figures import images, noise
 from mia_viz.figures.palette import waiting
 from mia_viz.ui import noise_matrix, noise_settings
 from mia_viz.ui.drawing import Drawing
+from mia_viz.ui.events import LATEST
 from mia_viz.ui.noise_matrix import Beside
 from mia_viz.ui.noise_settings import WhatIf
 from mia_viz.ui.noise_tiles import DISTANCE_LIMIT, LATENT, NOISE_LIMIT, PICTURE_LIMIT, PICTURES, apart
@@ -235,7 +236,6 @@ def wire(step: Noise, case: gr.State, asked: gr.State) -> None:
         index = int(place) - 1
         return now(current, index, view), maps(current, index, view), rebuilt(current, view)
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     given = [case, step.scrub, step.view]
-    step.scrub.input(scrubbed, given, [step.now, step.cloud, step.curve, step.maps], **quiet)
-    step.view.input(viewed, given, [step.now, step.maps, step.rebuilt], **quiet)
+    step.scrub.input(scrubbed, given, [step.now, step.cloud, step.curve, step.maps], **LATEST)
+    step.view.input(viewed, given, [step.now, step.maps, step.rebuilt], **LATEST)

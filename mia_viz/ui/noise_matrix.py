@@ -16,6 +16,7 @@ from mia_viz.figures.noise_known import reference_plane
 from mia_viz.figures.palette import HOLDOUT, MEMBER, waiting
 from mia_viz.noises import COARSE, KnownNoises, KnownPicture
 from mia_viz.ui import noise_tiles
+from mia_viz.ui.events import LATEST
 from mia_viz.ui.noise_tiles import PICTURES
 
 CSS = """
@@ -231,7 +232,6 @@ def build(case: Case) -> Beside:
 
 def wire(part: Beside, case: gr.State, scrub: gr.Slider, view: gr.Radio) -> None:
     """Scrubber and choices redraw from what is stored; no model is asked."""
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     given = [case, scrub, view, part.counting, part.which]
 
     def seen(current: Case, place: int, shown: str, counting: int, which: int) -> tuple:
@@ -243,7 +243,7 @@ def wire(part: Beside, case: gr.State, scrub: gr.Slider, view: gr.Radio) -> None
         return pair(current, index, shown, counting, which), plane(current, index, which)
 
     for choice in (view, part.counting):
-        choice.input(seen, given, [part.matrix, part.pair], **quiet)
+        choice.input(seen, given, [part.matrix, part.pair], **LATEST)
     scrub.input(None, scrub, None, js=MARK, api_visibility="private")
     for choice in (scrub, part.which):
-        choice.input(other, given, part.scrubbed, **quiet)
+        choice.input(other, given, part.scrubbed, **LATEST)

@@ -16,6 +16,7 @@ from mia_viz.figures.noise_known import settings_strip
 from mia_viz.figures.palette import waiting
 from mia_viz.noises import COARSE, SettingsGrid
 from mia_viz.ui import noise_tiles, worker
+from mia_viz.ui.events import LATEST, QUIET
 from mia_viz.ui.noise_matrix import known_of
 from mia_viz.ui.noise_tiles import PICTURES
 from mia_viz.ui.parts import failure, progress_bar, status
@@ -242,17 +243,16 @@ def build(case: Case) -> WhatIf:
 
 def wire(part: WhatIf, case: gr.State, asked: gr.State, view: gr.Radio, counting: gr.Radio) -> None:
     """The settings redraw from what is stored; only the button asks the model."""
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
     chosen = [part.strength, part.count, counting]
 
     for choice in chosen:
-        choice.input(draw, [case, part.answer, *chosen], part.told, **quiet)
+        choice.input(draw, [case, part.answer, *chosen], part.told, **LATEST)
     for choice in (view, counting):
-        choice.input(again, [case, part.answer, view, counting], part.again, **quiet)
+        choice.input(again, [case, part.answer, view, counting], part.again, **LATEST)
     given = [case, asked, part.strength, part.count]
     asking = part.ask.click(ask, given, [part.status, part.ask, part.answer], **MODEL)
-    shown = asking.then(settle, [case, part.answer, view, counting], [part.status, part.again], **quiet)
-    shown.then(draw, [case, part.answer, *chosen], part.told, **quiet)
+    shown = asking.then(settle, [case, part.answer, view, counting], [part.status, part.again], **QUIET)
+    shown.then(draw, [case, part.answer, *chosen], part.told, **QUIET)
 
 
 def ask(case: Case, asked: Picked, strength: int, count: int) -> Iterator[tuple]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from mia_viz.ui import scan
+from mia_viz.ui.events import QUIET
 from mia_viz.ui.parts import status
 
 PAD = '<canvas class="mv-pad" width="320" height="320" role="img" aria-label="Pad to draw a digit on"></canvas>'
@@ -66,7 +67,7 @@ def drawing_pad(visible: bool) -> Drawing:
                 use = gr.Button("Use this drawing", elem_id="use-drawing")
                 clear = gr.Button("Clear", elem_id="clear-drawing")
                 status_view = gr.HTML(status(), elem_id="draw-status")
-    clear.click(status, None, status_view, js=CLEAR, show_progress="hidden", api_visibility="private")
+    clear.click(status, None, status_view, js=CLEAR, **QUIET)
     return Drawing(area, pad, use, status_view)
 
 

@@ -16,6 +16,7 @@ from mia_viz.ui import own_model_opening as opening
 from mia_viz.ui import own_model_reference as known
 from mia_viz.ui import pick, scan
 from mia_viz.ui.asking import MODEL, buttons, stopped
+from mia_viz.ui.events import QUIET
 from mia_viz.ui.lab import static
 from mia_viz.ui.parts import failure, status
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from mia_viz.ui.walk import Screen, Walk
 
 NARROW = {"scale": 0, "min_width": 160}
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 SEE_CHART = """(...given) => {
   document.querySelector('#own-chart').scrollIntoView({block: 'center'});

@@ -15,6 +15,7 @@ from mia_viz.subjects import families
 from mia_viz.ui import own_model_words as words
 from mia_viz.ui import worker
 from mia_viz.ui.asking import MODEL, buttons, stopped
+from mia_viz.ui.events import LATEST, QUIET
 from mia_viz.ui.parts import failure, status
 from mia_viz.ui.report import link
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from mia_viz.own_models import Own
 
 NARROW = {"scale": 0, "min_width": 200}
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 HOW = [("exact: as they are", "exact"), ("crop: the middle, resized", "crop"), ("fit: all, resized", "fit")]
 KIND = "application/octet-stream"
 STOPPED = "Stopped. Methods that were finished are kept; press Build again to go on from there."
@@ -121,7 +121,7 @@ def wire(part: Known, held: gr.State, rate: gr.State, family: gr.Radio) -> None:
     """Look at pictures, build a reference or use a stored one; family: the walk's switch, which names the model."""
     given = [held, rate, part.methods, *part.named]
     part.look.click(_look, given, [part.looked, part.check, part.found, part.cost], concurrency_limit=1, **QUIET)
-    part.methods.input(_cost, [held, rate, part.looked, part.methods], part.cost, **QUIET)
+    part.methods.input(_cost, [held, rate, part.looked, part.methods], part.cost, **LATEST)
     results = [held, part.status, part.build, part.stop, part.result, family]
     running = part.build.click(_build, [held, part.methods, part.file, *part.named], results, **MODEL)
     part.use.click(_use, [held, part.stored], results, **MODEL)

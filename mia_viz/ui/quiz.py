@@ -18,6 +18,7 @@ from mia_viz.figures import images
 from mia_viz.figures.palette import HOLDOUT, MEMBER
 from mia_viz.pictures.files import load_picture
 from mia_viz.targets import bundled
+from mia_viz.ui.events import LATEST, QUIET
 from mia_viz.ui.lab import static
 from mia_viz.ui.lesson import FAMILY, texts
 from mia_viz.ui.lesson_rates import FALSE_ALARMS, measured
@@ -28,7 +29,6 @@ MAIN = "drc"
 EACH = 5
 LAST_SEED = 9999
 FOCUS = "watch('value', () => element.querySelector('#quiz-answer')?.focus());"
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 LEAD = (
     "Ten pictures, shuffled: {title} was trained on {each} of them and never saw the other {each}. Guess which is "
     "which, then see how the methods did on the same ten."
@@ -230,7 +230,7 @@ def wire(part: Quiz) -> None:
     """Ten answers bring the result; another ten, or another kind of picture, start afresh."""
     part.bench.submit(submitted, None, part.result, **QUIET)
     part.bench.select(another, None, [part.bench, part.result], **QUIET)
-    part.kind.input(lambda family: (form(family), ""), part.kind, [part.bench, part.result], **QUIET)
+    part.kind.input(lambda family: (form(family), ""), part.kind, [part.bench, part.result], **LATEST)
 
 
 def values(family: str, seed: int) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mia_viz.case import Case
 from mia_viz.figures import images
+from mia_viz.ui.events import LATEST
 from mia_viz.ui.tasks import TASKS, WHOLE, lead, lost, shown
 
 DIFFERENCE_LIMIT = 1.0
@@ -144,6 +145,4 @@ def wire(step: Restore, case: gr.State) -> None:
         index = max(0, int(name.split(":")[0]) - 1)
         return pair(current, index), trio(current, index)
 
-    step.which.input(
-        switch, [case, step.which], [step.pair, step.trio], show_progress="hidden", api_visibility="private"
-    )
+    step.which.input(switch, [case, step.which], [step.pair, step.trio], **LATEST)

@@ -20,6 +20,7 @@ from mia_viz.pictures.uploads import GONE
 from mia_viz.pictures.volume import FROM_FILE, PRESETS, Plane, Volume, Window, spanning
 from mia_viz.subjects import subject
 from mia_viz.ui import seen
+from mia_viz.ui.events import EACH, QUIET
 from mia_viz.ui.parts import error_panel, model_now
 
 STATIC = Path(__file__).parent / "static"
@@ -28,7 +29,6 @@ LONGEST = 768
 STEPS = 65535
 MOST_WINDOWS = 6
 """Of the file's own that are offered."""
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def wire(scan: Scan, how: gr.Radio, target: gr.Radio) -> None:
     """Another slice on `select`, what the model will see on `release`, and again when model or preparation change."""
     scan.viewer.select(_slice, scan.volume, [scan.viewer, scan.preview], **QUIET)
     given = [scan.volume, how, target]
-    scan.viewer.release(_rest, given, [scan.view, scan.preview], **QUIET)
+    scan.viewer.release(_rest, given, [scan.view, scan.preview], **EACH)
     for choice in (how, target):
         choice.change(_again, [scan.view, *given], scan.preview, js=model_now(3), **QUIET)
 

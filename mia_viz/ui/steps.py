@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from mia_viz import subjects
+from mia_viz.ui.events import QUIET
 
 STEPS = ("Choose", "Restore", "Frequency", "Noise", "Structure", "Verdict")
 """A tab's id is its place here, counted from 1, whether or not the steps before it are shown."""
@@ -68,7 +69,7 @@ def next_button(name: str, family: str) -> gr.Button:
 def wire(steps: Steps, family: gr.Radio) -> None:
     """The buttons lead on in the walk of the family in view."""
     top = "family => { window.scrollTo({top: 0}); return family; }"
-    quiet = {"js": top, "show_progress": "hidden", "api_visibility": "private"}
+    quiet = {"js": top, **QUIET}
     for name, button in zip(STEPS, steps.next, strict=True):
 
         def move(kind: str, name: str = name) -> gr.Tabs:

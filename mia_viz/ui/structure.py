@@ -17,6 +17,7 @@ from mia_viz.structure import KnownStructure, known_structure
 from mia_viz.targets import bundled
 from mia_viz.ui.controls import MEANINGS
 from mia_viz.ui.drawing import Drawing
+from mia_viz.ui.events import LATEST
 
 WAITING = '<p class="mv-note">Not computed yet: press Analyse on the first page, or wait for it to come in.</p>'
 LEVELS = (0, 50, 100, 150, 200, 250, 300)
@@ -174,4 +175,4 @@ def wire(step: StructureStep, case: gr.State) -> None:
         return now(current, index), curve(current, index), examples(current, index)
 
     outputs = [step.now, step.curve, step.examples]
-    step.level.input(moved, [case, step.level], outputs, show_progress="hidden", api_visibility="private")
+    step.level.input(moved, [case, step.level], outputs, **LATEST)

@@ -12,13 +12,13 @@ import gradio as gr
 from mia_viz import allowed, engine
 from mia_viz.ui import pick, worker
 from mia_viz.ui.asking import buttons, stopped
+from mia_viz.ui.events import QUIET
 from mia_viz.ui.parts import failure, progress_bar, status
 
 if TYPE_CHECKING:
     from mia_viz.audit.source import Source
     from mia_viz.ui.pick import Picked
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 ONE = {"concurrency_limit": 1, "concurrency_id": "sets", **QUIET}
 PLACE, PICTURE, STATE = "#", "picture", "state"
 WIDTHS = ("56px", "190px", "150px", "260px")

@@ -19,6 +19,7 @@ from mia_viz.pictures.drawing import UNSEEN
 from mia_viz.pictures.picture import Picture
 from mia_viz.statement import Statement
 from mia_viz.ui import evidence, report
+from mia_viz.ui.events import LATEST, QUIET
 from mia_viz.ui.language import language_now
 from mia_viz.ui.parts import failure, status
 
@@ -26,7 +27,6 @@ DRAWN = " Strokes on a screen are not quite like scanned handwriting, so for a d
 COLOURS = {"stands out": MEMBER, "ordinary": HOLDOUT}
 GREY = "#8a8f98"
 EMPTY = [status(), gr.Accordion(open=False), status()]
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +199,7 @@ def wire(
         event.then(show, given, step.concluded, **QUIET)
     step.reveal.click(lambda current, guessed: truth(current, True, guessed), [case, guess], step.truth, **QUIET)
     part = step.report
-    part.keep_name.input(status, None, part.links, **QUIET)  # links made before hold the other kind
+    part.keep_name.input(status, None, part.links, **LATEST)  # links made before hold the other kind
     asked = [step.told, part.keep_name, part.language]
     part.make.click(_make, asked, [part.make, part.links], concurrency_limit=1, js=language_now(2), **QUIET)
     part.opened.expand(_appendix, [step.told, part.language], part.appendix, js=language_now(1), **QUIET)

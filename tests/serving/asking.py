@@ -9,10 +9,20 @@ from PIL import Image
 
 from mia_viz.case import Case
 from mia_viz.own_models import SHELF
+from mia_viz.ui.gate import Gate
+from mia_viz.ui.housekeeping import Housekeeping
 from mia_viz.ui.letting_go import is_personal
 from tests.serving.visit import Visit, file_data
 
 ANALYSE = ("analyse", "click")
+
+
+def housekeeping_of(blocks) -> Housekeeping:
+    """The housekeeping of an app that was asked at least once."""
+    part = blocks.app.middleware_stack
+    while not isinstance(part, Gate):
+        part = part.app
+    return part.housekeeping
 
 
 def picture(seed: int, size: int = 64) -> bytes:

@@ -13,11 +13,21 @@ import pytest
 from mia_viz.own_models import LET_GO as MODEL_LET_GO
 from mia_viz.own_models import SHELF
 from mia_viz.ui import housekeeping, log
-from mia_viz.ui.gate import Gate
 from mia_viz.ui.launch import build, launch_options
 from mia_viz.ui.letting_go import FOUND, LET_GO, SEVERAL
 from tests.commands.conftest import write_model
-from tests.serving.asking import ANALYSE, answers, asked, chosen, compared, given, held, opened, picture
+from tests.serving.asking import (
+    ANALYSE,
+    answers,
+    asked,
+    chosen,
+    compared,
+    given,
+    held,
+    housekeeping_of,
+    opened,
+    picture,
+)
 from tests.serving.visit import Visit, file_data
 from tests.ui.measure import free_port
 
@@ -39,14 +49,12 @@ def app():
 def house(app, monkeypatch):
     """The running app's housekeeping, which makes its rounds when asked to only; its clock moves when it is put on."""
     Visit(app[1]).open().close()
-    part = app[0].app.middleware_stack
-    while not isinstance(part, Gate):
-        part = part.app
+    house = housekeeping_of(app[0])
     late = [0.0]
     begun = time.monotonic()
-    monkeypatch.setattr(part.housekeeping.visitors, "clock", lambda: begun + late[0])
-    part.housekeeping.later = lambda seconds: late.__setitem__(0, late[0] + seconds)
-    return part.housekeeping
+    monkeypatch.setattr(house.visitors, "clock", lambda: begun + late[0])
+    house.later = lambda seconds: late.__setitem__(0, late[0] + seconds)
+    return house
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -13,7 +14,7 @@ from mia_viz.ui import housekeeping
 from mia_viz.ui.launch import build, launch_options
 from mia_viz.ui.letting_go import LET_GO
 from tests.commands.conftest import write_model
-from tests.serving.test_visits import picture
+from tests.serving.asking import housekeeping_of, picture
 from tests.ui.conftest import go, shoot
 from tests.ui.test_walk import serious
 
@@ -22,14 +23,15 @@ pytestmark = pytest.mark.ui
 
 @pytest.fixture(scope="module")
 def hasty():
-    """The address of an app that keeps pictures for three seconds only."""
+    """The address of an app that keeps pictures for three seconds only, and what keeps house in it."""
     with pytest.MonkeyPatch.context() as patch:
         for name, seconds in (("KEPT", 3.0), ("MARGIN", 2.0), ("ROUND", 0.5)):
             patch.setattr(housekeeping, f"{name}_SECONDS", seconds)
         demo = build()
         demo.queue(default_concurrency_limit=8)
         _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
-        yield address
+        httpx.get(address)
+        yield address, housekeeping_of(demo)
         demo.close()
 
 
@@ -55,7 +57,7 @@ def give(page: Page, name: str, seed: int = 1) -> None:
 def test_a_picture_left_alone_is_let_go_and_another_can_be_chosen(hasty, browser, theme, width):
     context = browser.new_context(viewport={"width": width, "height": 900 if width > 400 else 844})
     page = context.new_page()
-    complaints = opened(page, f"{hasty}?__theme={theme}")
+    complaints = opened(page, f"{hasty[0]}?__theme={theme}")
     give(page, "scan.png")
     page.get_by_role("tab", name="Restore").click()
     expect(page.locator("#status")).to_contain_text(LET_GO)
@@ -78,11 +80,15 @@ def test_a_picture_left_alone_is_let_go_and_another_can_be_chosen(hasty, browser
 def test_whoever_comes_back_to_a_page_that_slept_is_told_at_the_first_press(hasty, browser):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    complaints = opened(page, hasty)
+    address, house = hasty
+    complaints = opened(page, address)
+    before = set(house._gone)
     give(page, "scan.png")
     line = context.new_cdp_session(page)
     line.send("Page.setWebLifecycleState", {"state": "frozen"})
-    time.sleep(6)
+    end = time.monotonic() + 60
+    while not set(house._gone) - before and time.monotonic() < end:
+        time.sleep(0.1)
     line.send("Page.setWebLifecycleState", {"state": "active"})
     page.locator("#analyse").click()
     expect(page.locator("#status")).to_contain_text(LET_GO)

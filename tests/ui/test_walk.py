@@ -38,6 +38,9 @@ def analyse(page: Page) -> None:
 
 def serious(page: Page) -> list[str]:
     """Accessibility violations of weight, and those that mislead who goes by headings and landmarks, by axe."""
+    page.wait_for_function(
+        "!document.getAnimations().some(one => one instanceof CSSTransition)"
+    )  # colours on their way
     found = Axe().run(page).response["violations"]
     grave = [v for v in found if v["impact"] in ("serious", "critical") or v["id"] in WAYS]
     return [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in grave]
