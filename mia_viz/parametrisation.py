@@ -8,6 +8,7 @@ instruction sets), and that must not make a stored reference useless. Free of to
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -35,8 +36,11 @@ PARTS = {
     "latent_factor": "another scaling of the latents",
     "times": "other times told to the network",
     "guidance": "another guidance",
+    "architecture": "other settings of the network beside its weights",
 }
 """What is compared, in this order, and what a difference is called."""
+WITHOUT_EFFECT = frozenset({"sample_size", "dropout"})
+"""Settings of networks that change no answer; a size of pictures is compared as such."""
 
 
 class Opened(Protocol):
@@ -64,6 +68,19 @@ def parametrisation(alpha: Sequence[float], sigma: Sequence[float], prediction: 
     return found
 
 
+def architecture(network: Any) -> dict[str, Any]:
+    """Settings of a network that its weights do not tell, such as the number of heads, as plain values.
+
+    Taken from a diffusers network's `config` or another's `untold`. Empty for networks that state none;
+    {"architecture": settings} otherwise, for `parametrisation`.
+    """
+    config = getattr(network, "untold", None) or getattr(network, "config", None)
+    if not isinstance(config, Mapping):
+        return {}
+    kept = {key: value for key, value in config.items() if not key.startswith("_") and key not in WITHOUT_EFFECT}
+    return {"architecture": json.loads(json.dumps(kept, default=str))}
+
+
 def words(found: Mapping[str, Any]) -> tuple[str, str]:
     """Of a parametrisation, for people: its noise schedule, and what the network predicts."""
     ends = found.get("beta")
@@ -85,7 +102,12 @@ def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
 
 
 def _close(one: Any, other: Any) -> bool:
-    """Whether two plain values are equal up to rounding."""
+    """Whether two plain values are equal up to rounding; of named ones those that both tell.
+
+    Another version of a library may know settings that the one before did not.
+    """
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return all(_close(one[key], other[key]) for key in one.keys() & other.keys())
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(_close(a, b) for a, b in zip(one, other, strict=True))
     if isinstance(one, float | int) and isinstance(other, float | int):

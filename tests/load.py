@@ -24,7 +24,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.load_visitors import TARGET, Expected, Tally, filled, visitor
@@ -115,9 +115,27 @@ def wave(visitors: int, seconds: float, url: str, expected: dict[int, Expected],
 
 
 def memory(process: subprocess.Popen) -> float:
-    """Resident memory of a process in MiB."""
-    pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    """Memory of a process and of those it has started, in MiB; what they share counts once (PSS)."""
+    return sum(_share(pid) for pid in [process.pid, *children(process.pid)]) / 1024
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, and theirs."""
+    found: list[int] = []
+    with suppress(OSError):  # it has just ended
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found += [child, *children(child)]
+    return found
+
+
+def _share(pid: int) -> int:
+    """Kilobytes; none of a process that has just ended."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    return 0
 
 
 def settled(process: subprocess.Popen, patience: float = 120.0) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -66,6 +67,16 @@ def test_targets_tell_how_they_are_asked(make_unet, make_murmur):
     slower.unet.timestep_scale = 0.25
     assert difference(plain.parametrisation, slower.parametrisation) == "other times told to the network"
     assert "picture_values" not in make_murmur().parametrisation
+
+
+def test_settings_that_equal_weights_do_not_tell_are_compared(make_unet):
+    one, other = (PixelTarget(make_unet(), Schedule.linear(), "a", Card("A")) for _ in range(2))
+    assert difference(one.parametrisation, other.parametrisation) == ""
+    other.unet.register_to_config(norm_eps=0.5)
+    assert difference(one.parametrisation, other.parametrisation) == "other settings of the network beside its weights"
+    other.unet.register_to_config(norm_eps=one.unet.config.norm_eps, sample_size=7, known_later=3)
+    assert difference(one.parametrisation, other.parametrisation) == ""
+    assert json.loads(json.dumps(one.parametrisation)) == one.parametrisation
 
 
 @dataclass(frozen=True)

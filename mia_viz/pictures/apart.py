@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -52,7 +53,8 @@ class TooLongError(PictureError):
 class Process:
     """One process, spoken to by pickles through its standard input and output. memory: see MEMORY; None for no limit.
 
-    sound: whether it can be asked. Raises OSError where it cannot be started.
+    sound: whether it can be asked. rests_since: when it last got nothing more to do, of a monotonic clock in seconds.
+    Raises OSError where it cannot be started.
     """
 
     def __init__(self, memory: int | None = MEMORY) -> None:
@@ -64,6 +66,7 @@ class Process:
             env={**os.environ, "PYTHONPATH": places},
         )
         self._one_at_a_time = threading.Lock()
+        self.rests_since = time.monotonic()
         try:
             self._fit = pickle.load(self._process.stdout) == GREETING
         except (EOFError, pickle.UnpicklingError):
@@ -169,9 +172,19 @@ class Helpers:
     def give(self, process: Process) -> None:
         """Take a process back, or end it where it is unsound or one too many."""
         if process.sound and len(self._idle) < self.count:
+            process.rests_since = time.monotonic()
             self._idle.append(process)
         else:
             process.end()
+
+    def thin(self, seconds: float, keep: int = 1) -> None:
+        """End those that had nothing to do for so long, but for the last ones."""
+        for process in [*self._idle][:-keep]:  # the one that rests longest comes first
+            if time.monotonic() - process.rests_since < seconds:
+                return
+            with suppress(ValueError):  # it was taken meanwhile
+                self._idle.remove(process)
+                process.end()
 
     def close(self) -> None:
         """Wait for what is being done, and end the processes."""

@@ -25,6 +25,8 @@ AT_ONCE = 4
 """Files that are opened at the same time."""
 SECONDS, SCAN_SECONDS = 30.0, 60.0
 """That opening an ordinary picture may take (the largest take ten on a busy machine), and a scan or one slice of it."""
+IDLE_SECONDS = 30.0
+"""Without work after which a process ends, unless it is the only one."""
 MOST_SCANS = 32
 """Scans that are open at the same time."""
 MANY = "Many scans are open here at the moment; please try again in a few minutes."
@@ -42,6 +44,12 @@ def warm() -> None:
     """Have a process at hand that has loaded what opens files, so that the next one does not wait for it."""
     with suppress(PictureError):
         apart(_load_libraries)
+
+
+def thin() -> None:
+    """End processes that nobody has needed for a while, but for one; to be called now and then."""
+    if helpers.cache_info().currsize:
+        helpers().thin(IDLE_SECONDS)
 
 
 def apart(work: Callable[..., Any], *asked: Any, seconds: float = SCAN_SECONDS) -> Any:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -42,11 +43,14 @@ class Answer:
 
 
 class AsUNet(nn.Module):
-    """A network called like a diffusers UNet2DModel: the same arguments, the same kind of answer and configuration."""
+    """A network called like a diffusers UNet2DModel: the same arguments, the same kind of answer and configuration.
 
-    def __init__(self, network: nn.Module, config: NetworkFacts) -> None:
+    untold: settings that its weights do not tell, as plain values by name (see `mia_viz.parametrisation.architecture`).
+    """
+
+    def __init__(self, network: nn.Module, config: NetworkFacts, untold: Mapping[str, Any]) -> None:
         super().__init__()
-        self.network, self.config = network, config
+        self.network, self.config, self.untold = network, config, dict(untold)
 
     @property
     def timestep_scale(self) -> float:

@@ -8,6 +8,7 @@ Nichol & Dhariwal 2021, section 3.1) is left out: attacks ask for the noise alon
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 from torch import Tensor
@@ -51,7 +52,7 @@ def open_guided(path: Path, device: str = "cpu", precision: str = "float32") -> 
         assumed=assumed,
     )
     prediction = "sample" if settings.predict_xstart else "epsilon"
-    network = AsUNet(network, facts)
+    network = AsUNet(network, facts, asdict(settings.heads))
     return PixelTarget(network, schedule, path.stem, card, device, prediction, precision, file_sha256(path))
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mia_viz.diffusion import Schedule
+from mia_viz.parametrisation import architecture
 from mia_viz.targets.autoencoder import Autoencoder
 from mia_viz.targets.backbones import Ask, Backbone
 from mia_viz.targets.errors import TargetError
@@ -73,7 +74,8 @@ class LatentTarget(Target):
     @property
     def parametrisation(self) -> dict[str, Any]:
         told = {"times": self._times[[0, -1]].tolist(), "guidance": self.guidance}
-        return {**super().parametrisation, **self.autoencoder.scaling, **told}
+        network = architecture(self.backbone.network)
+        return {**super().parametrisation, **self.autoencoder.scaling, **told, **network}
 
     @property
     def picture_shape(self) -> tuple[int, int, int]:

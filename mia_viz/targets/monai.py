@@ -109,7 +109,7 @@ def open_monai(path: Path, device: str = "cpu", precision: str = "float32") -> M
     network = fitted(lambda: build(about), {modern(name): tensor for name, tensor in state.items()})
     facts = NetworkFacts(about.sides, about.network["in_channels"], about.network.get("num_class_embeds"))
     return MonaiTarget(
-        AsUNet(network, facts),
+        AsUNet(network, facts, about.network),
         schedule,
         place.name,
         card_of(place, about, entry, sum(p.numel() for p in network.parameters())),

@@ -17,6 +17,7 @@ from diffusers import DDPMScheduler, UNet2DModel
 from torch import Tensor
 
 from mia_viz.diffusion import Schedule
+from mia_viz.parametrisation import architecture
 from mia_viz.targets.header import check_header
 from mia_viz.targets.memory import Gradients
 from mia_viz.targets.target import Card, Condition, Target, TargetError, noise_from_prediction
@@ -73,7 +74,8 @@ class PixelTarget(Target):
     @property
     def parametrisation(self) -> dict[str, Any]:
         scale = getattr(self.unet, "timestep_scale", 1.0)
-        return {**super().parametrisation, "times": [0.0, scale * (self.schedule.steps - 1)]}
+        told = {"times": [0.0, scale * (self.schedule.steps - 1)], **architecture(self.unet)}
+        return {**super().parametrisation, **told}
 
     @property
     def has_gradients(self) -> bool:

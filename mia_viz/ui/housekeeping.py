@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from mia_viz.own_models import SHELF
+from mia_viz.pictures import uploads
 from mia_viz.serving.visitors import Visitors, tidy
 from mia_viz.ui.gate_queue import asking, at_work
 from mia_viz.ui.heap import give_memory_back
@@ -159,6 +160,7 @@ class Housekeeping:
         for session in ending:
             self.end(blocks, session)
         tidy(self.visitors.root, time.time())
+        uploads.thin()
         if ending or some:
             give_memory_back()
 

@@ -136,6 +136,19 @@ def test_many_ask_at_once_and_each_gets_its_own_answer():
         assert len(helpers._idle) <= 2
 
 
+def test_those_that_rested_for_long_end_but_for_the_last():
+    with Helpers(3) as helpers:
+        started = [helpers.take() for _ in range(3)]
+        for process in started:
+            helpers.give(process)
+        helpers.thin(60)
+        assert all(process.sound for process in started)
+        helpers.thin(0)
+        assert [process.sound for process in started] == [False, False, True]
+        assert helpers.ask(len, b"abc", seconds=20) == 3
+        assert helpers.take() is started[2]
+
+
 def test_what_cannot_be_sent_spoils_nothing(one):
     with pytest.raises((AttributeError, TypeError)):
         one.ask(len, threading.Lock(), seconds=20)

@@ -19,6 +19,7 @@ from diffusers import DDPMScheduler
 from safetensors.torch import save_file
 
 from mia_viz.allowed import ROOT_VARIABLE, NotAllowed, allowed_model
+from mia_viz.parametrisation import difference
 from mia_viz.targets.bundled import open_target
 from mia_viz.targets.guided import is_guided, read_architecture
 from mia_viz.targets.guided_network import BLOCK, CONVOLUTION, POOLING, Architecture, GuidedUNet, Heads
@@ -140,6 +141,14 @@ def test_a_predicted_picture_becomes_noise(tmp_path):
     abar = torch.cumprod(1 - linear(1000), 0)[levels].view(-1, 1, 1, 1)
     expected = (x_t - abar.sqrt() * torch.from_numpy(ORACLE["pooling"])) / (1 - abar).sqrt()
     assert torch.allclose(target.predict_noise(x_t, levels).double(), expected, atol=1e-3, rtol=1e-4)
+
+
+def test_equal_weights_with_other_heads_are_another_model(tmp_path):
+    one, other = (
+        open_target(str(saved(tmp_path, "older_order", {"image_size": 32, "num_heads": heads}))) for heads in (2, 4)
+    )
+    assert one.weights_sha256 == other.weights_sha256
+    assert difference(one.parametrisation, other.parametrisation).startswith("other settings of the network")
 
 
 def test_what_was_assumed_is_said(tmp_path):
