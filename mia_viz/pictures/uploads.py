@@ -48,8 +48,7 @@ def warm() -> None:
 
 def thin() -> None:
     """End processes that nobody has needed for a while, but for one; to be called now and then."""
-    if helpers.cache_info().currsize:
-        helpers().thin(IDLE_SECONDS)
+    helpers().thin(IDLE_SECONDS)
 
 
 def apart(work: Callable[..., Any], *asked: Any, seconds: float = SCAN_SECONDS) -> Any:

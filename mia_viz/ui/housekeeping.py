@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from mia_viz.own_models import SHELF
 from mia_viz.pictures import uploads
 from mia_viz.serving.visitors import Visitors, tidy
+from mia_viz.ui import log
 from mia_viz.ui.gate_queue import asking, at_work
 from mia_viz.ui.heap import give_memory_back
 from mia_viz.ui.letting_go import ASKING, files_held, let_go
@@ -167,4 +168,7 @@ class Housekeeping:
     def _rounds(self, blocks: gr.Blocks) -> None:
         while True:
             time.sleep(ROUND_SECONDS)
-            self.round(blocks)
+            try:
+                self.round(blocks)
+            except Exception as error:  # pictures must be let go in the next round all the same
+                log.failure("a round of housekeeping ended early", error)

@@ -7,12 +7,13 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 from mia_viz.private import remove_left_behind
 from mia_viz.serving.visitors import Visitors
-from mia_viz.ui import log
+from mia_viz.ui import housekeeping, log
 from mia_viz.ui.housekeeping import GRACE_SECONDS, IDLE_SECONDS, Housekeeping
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,3 +96,20 @@ def test_a_failing_handler_leaves_no_name_in_the_log(visit, own, caplog, capfd):
     assert "a handler failed: UnicodeDecodeError at" in caplog.text
     assert "Mueller" not in out + err + caplog.text
     assert "Mueller" not in str(ended)
+
+
+def test_a_round_of_housekeeping_that_fails_is_not_the_last(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(housekeeping, "ROUND_SECONDS", 0.01)
+    house, rounds, second = Housekeeping(Visitors(tmp_path)), [], threading.Event()
+
+    def round_(blocks):
+        rounds.append(blocks)
+        if len(rounds) == 1:
+            raise ValueError("mother.png")
+        second.set()
+
+    monkeypatch.setattr(house, "round", round_)
+    house.start(None)
+    assert second.wait(20)
+    assert "a round of housekeeping ended early: ValueError at test_private.py" in caplog.text
+    assert "mother" not in caplog.text

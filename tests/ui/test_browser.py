@@ -30,4 +30,4 @@ def test_leaving_gradio_in_the_middle_of_an_analysis_is_no_error(watched):
     watched.locator("#analyse").click()
     watched.wait_for_selector("#cancel:enabled")
     watched.reload()
-    watched.wait_for_selector("#hero img")
+    watched.wait_for_selector("#hero img", state="attached")

@@ -209,7 +209,7 @@ def upload(page: Page, name: str, data: bytes) -> None:
 
 def ready(page: Page, language: str) -> None:
     """Wait until the page has come in the language."""
-    page.wait_for_selector("#hero img")
+    page.wait_for_selector("#hero img", state="attached")  # the address may name a later step
     page.wait_for_function(f"document.documentElement.lang === '{language}'")
     page.wait_for_timeout(SETTLED_MS)
 
