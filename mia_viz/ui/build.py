@@ -68,7 +68,7 @@ def build_app(served: bool = False) -> gr.Blocks:
         scripts = "\n".join((static("print.js"), coming_back.script()))
         head = gr.HTML(f"{HEAD}<style>{static('print.css')}</style>", js_on_load=scripts, elem_id="head")
         with gr.Row(elem_id="learn"):
-            tour, _, link = lesson.build(), glossary.build(), links.build(start, first)
+            tour, _, link = lesson.build(), glossary.build(), links.build()
         # What is kept in a visit is forgotten by `mia_viz.ui.housekeeping`, together, and not by gradio one by one.
         case, picked, asked, screen = (gr.State(value) for value in (start, first, first, Screen(OPENING_FAMILY)))
         uploaded = gr.State(None)

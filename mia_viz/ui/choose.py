@@ -13,7 +13,7 @@ from mia_viz.own_models import is_own
 from mia_viz.subjects import families, subject
 from mia_viz.subjects import of_family as models_of
 from mia_viz.targets import bundled
-from mia_viz.ui import caption, scan, seen, tasks
+from mia_viz.ui import caption, marks, scan, seen, tasks
 from mia_viz.ui.lab import static
 from mia_viz.ui.own import Drawing, drawing_pad, file_corner
 from mia_viz.ui.parts import status
@@ -64,11 +64,12 @@ def card(target: str) -> str:
 
 def chosen_tile(picked: Picked) -> str:
     """The picture in question, with what was done to it; an upload as it came beside what the model sees of it."""
+    mark = marks.of_choice(picked)
     if picked.given is not None:
-        return seen.pair(picked.given, picked.prepared, models_of(picked.family)[0].name)
+        return f"<div {mark}>{seen.pair(picked.given, picked.prepared, models_of(picked.family)[0].name)}</div>"
     note = " ".join(picked.prepared.notes) or "Taken as it is, pixel for pixel."
     tile = images.tile(images.grey(picked.prepared.values), picked.name, "the picture in question", note)
-    return f'<div class="mv-chosen">{tile}</div>'
+    return f'<div class="mv-chosen" {mark}>{tile}</div>'
 
 
 def of_picture(picked: Picked, told: str | None = None) -> list:

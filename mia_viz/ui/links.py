@@ -7,6 +7,7 @@ answers that were asked for in a visit are never part of it; the browser says so
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,15 @@ import gradio as gr
 from mia_viz import engine
 from mia_viz.case import Case
 from mia_viz.laboratory.subject import methods
-from mia_viz.own_models import is_own
 from mia_viz.targets import bundled
 from mia_viz.ui import choose, lesson, pick, quiz, steps
-from mia_viz.ui.compare_cases import carried, family_in_view, stored
+from mia_viz.ui.compare_cases import family_in_view, stored
 from mia_viz.ui.compare_table import Table, bundled_side
 from mia_viz.ui.events import QUIET
 from mia_viz.ui.lab import static
 from mia_viz.ui.link_reading import WRONG, WRONG_SETTING, View, parse
-from mia_viz.ui.parts import model_now, status
+from mia_viz.ui.marks import index
+from mia_viz.ui.parts import status
 from mia_viz.ui.pick import Picked
 from mia_viz.ui.walk import Screen, Walk, evidence_values
 
@@ -37,34 +38,17 @@ def case_of(view: View) -> tuple[Case, Picked]:
     family = bundled.family_of(view.target) if view.target else lesson.FAMILY
     case, picked = pick.opening_case(family)
     target = view.target or case.target
-    if view.picture is not None and view.picture != _index(picked):
+    if view.picture is not None and view.picture != index(picked):
         picked = pick.pick_bundled(family, view.picture)
     if (target, picked.name) == (case.target, case.name):
         return case, picked
-    return stored(target, _index(picked)) or pick.blank_case(picked, target), picked
+    return stored(target, index(picked)) or pick.blank_case(picked, target), picked
 
 
-def _index(picked: Picked) -> int | None:
-    """A bundled picture's index; None for one's own."""
-    return int(picked.name.split()[-1]) if picked.group in ("A", "B", "C") else None
-
-
-def state(picked: Picked, target: str, case: Case, asked: Picked) -> dict:
-    """What is chosen and what the evidence is about, as the browser needs it for links and for the lesson.
-
-    carried: whether a link to the evidence opens with it; told: whether the model was told the picture's own caption.
-    """
-    about = {"target": None if is_own(case.target) else case.target, "picture": _index(asked)}
-    chosen = {"target": None if is_own(target) else target, "picture": _index(picked), "caption": picked.caption or ""}
-    told = case.caption is None or case.caption == (asked.caption or "")
-    seen = {"asked": case.target, "finished": engine.finished(case), "carried": carried(case), "told": told}
-    return {**chosen, **seen, "about": {**about, "empty": not case.findings}}
-
-
-def build(start: Case, first: Picked) -> gr.HTML:
+def build() -> gr.HTML:
     """Lay out the button that copies a link, and the line that says what became of one."""
     return gr.HTML(
-        _message(state(first, start.target, start, first)),
+        "{}",
         html_template=static("links.html"),
         css_template=static("links.css"),
         js_on_load="\n".join(static(name) for name in ("tabs.js", "settings.js", "links.js")),
@@ -74,11 +58,10 @@ def build(start: Case, first: Picked) -> gr.HTML:
 
 
 def wire(bench: gr.HTML, walk: Walk, tour: gr.HTML, ten: Quiz, beside: Compare) -> None:
-    """Open what the address asks for, tell the browser what is chosen, and show the lesson's example when asked to.
+    """Open what the address asks for, and show the lesson's example when asked to.
 
     The browser sends the address only where it asks for something, so that an ordinary visit costs no request.
     """
-    shown = [walk.picked, walk.choose.target, walk.case, walk.asked]
 
     def opened(screen: Screen, event: gr.EventData) -> dict:
         asked = event._data.get("query")
@@ -89,7 +72,7 @@ def wire(bench: gr.HTML, walk: Walk, tour: gr.HTML, ten: Quiz, beside: Compare) 
         case, picked = case_of(view)
         if view.attack is not None and view.attack not in methods(engine.reference(case.target), case):
             wrong = (*wrong, WRONG["attack"])
-        message = _message(state(picked, case.target, case, picked), view, wrong)
+        message = _message(view, wrong)
         form = dict(zip(ten.outputs, quiz.values(*view.quiz), strict=True)) if view.quiz else {}
         pair = {beside.table: _pair(view, case.target), beside.revealed: False} if view.left and view.right else {}
         return {bench: message, **form, **pair, **_values(walk, case, picked, screen)}
@@ -97,14 +80,12 @@ def wire(bench: gr.HTML, walk: Walk, tour: gr.HTML, ten: Quiz, beside: Compare) 
     every = list(dict.fromkeys((bench, *ten.outputs, beside.table, beside.revealed, *_outputs(walk))))
     bench.select(opened, walk.screen, every, **QUIET)
     tour.select(lambda screen: _open(View(), (), screen), walk.screen, every, **QUIET)
-    for event in (walk.choose.chosen.change, walk.choose.target.change, walk.subject.change):
-        event(lambda *now: _message(state(*now)), shown, bench, js=model_now(1), **QUIET)
 
 
-def _message(now: dict, view: View | None = None, wrong: tuple[str, ...] = ()) -> str:
-    """What is sent to the browser, as JSON; `open` only when a link was followed."""
-    found = None if view is None else {**asdict(view), "settings": dict(view.settings)}
-    return json.dumps({"state": now, "open": found, "wrong": " ".join(wrong), "lacking": WRONG_SETTING})
+def _message(view: View, wrong: tuple[str, ...]) -> str:
+    """What is sent to the browser, as JSON; the time tells it from the same message sent before."""
+    found = {**asdict(view), "settings": dict(view.settings)}
+    return json.dumps({"open": found, "wrong": " ".join(wrong), "lacking": WRONG_SETTING, "at": time.time_ns()})
 
 
 def _pair(view: View, target: str) -> Table:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from mia_viz.targets import bundled
 from mia_viz.ui import links, pick
+from mia_viz.ui.choose import chosen_tile
 from mia_viz.ui.lab import static
 from mia_viz.ui.link_reading import SETTINGS, WRONG, View, parse
+from mia_viz.ui.walk import subject
 from tests.ui.conftest import copied, go, shoot
 
 
@@ -104,29 +108,33 @@ def test_the_stored_case_opens_where_the_link_is_about_it_and_nothing_is_made_up
     assert (twin.target, twin.name, twin.truth, len(twin.findings)) == ("brain-b", stored.name, "hold-out", 4)
 
 
-def test_the_state_names_no_picture_of_ones_own():
-    case, picked = pick.opening_case("brain")
+def marked(html: str) -> dict:
+    """What the browser reads off a part of the page."""
+    (mark,) = re.findall(r"data-mark='([^']*)'", html)
+    return json.loads(unescape(mark))
+
+
+def test_the_page_names_no_picture_of_ones_own_to_links():
+    _, picked = pick.opening_case("brain")
     index = int(picked.name.split()[-1])
-    assert links.state(picked, case.target, case, picked)["picture"] == index
+    assert marked(chosen_tile(picked)) == {"picture": index, "caption": ""}
     own = pick.Picked("picture 0003", "brain", picked.prepared, None)
-    assert links.state(own, case.target, case, picked)["picture"] is None
-    assert links.state(own, "own:1", case, picked)["target"] is None
-    assert links.state(picked, case.target, case, own)["about"]["picture"] is None
+    assert marked(chosen_tile(own))["picture"] is None
+    assert marked(subject(pick.blank_case(own, "brain-a")))["picture"] is None
 
 
-def test_the_state_tells_what_is_chosen_from_what_was_asked_and_whether_a_link_brings_the_answers():
+def test_the_page_tells_links_what_was_asked_and_whether_they_bring_the_answers():
     case, picked = pick.opening_case("emoji")
     other = pick.pick_bundled("emoji", 3)
-    now = links.state(other, "emoji-b", case, picked)
-    assert (now["target"], now["picture"]) == ("emoji-b", 3)
-    assert now["about"] == {"target": case.target, "picture": int(picked.name.split()[-1]), "empty": False}
-    assert (now["carried"], now["told"]) == (True, True)
-    again = replace(case, caption="something else", live=True)
-    now = links.state(other, "emoji-b", again, picked)
+    assert marked(chosen_tile(other)) == {"picture": 3, "caption": other.caption}
+    about = {"target": case.target, "picture": int(picked.name.split()[-1]), "asked": case.target, "empty": False}
+    assert marked(subject(case)) == {**about, "finished": True, "carried": True, "told": True}
+    now = marked(subject(replace(case, caption="it's something <else>", live=True)))
     assert (now["carried"], now["told"]) == (False, False)
     asked = replace(pick.blank_case(other, "emoji-b"), findings=case.findings, live=True)
-    assert links.state(other, "emoji-b", asked, other)["carried"] is False
-    assert links.state(other, "emoji-b", pick.blank_case(other, "emoji-b"), other)["carried"] is True
+    assert marked(subject(asked))["carried"] is False
+    blank = marked(subject(pick.blank_case(other, "emoji-b")))
+    assert (blank["carried"], blank["empty"], blank["finished"]) == (True, True, False)
 
 
 def radio(part: str, place: int) -> str:
@@ -234,7 +242,6 @@ def test_a_link_is_about_the_evidence_that_is_seen_and_says_what_it_cannot_carry
     expect(watched.locator("#chosen")).to_contain_text("picture 0115")
     watched.get_by_label("Brain MR model B", exact=True).check()
     expect(watched.locator("#card")).to_contain_text("Brain MR model B")
-    watched.wait_for_function("document.querySelector('#links').mvState.target === 'brain-b'")
     assert "target=brain-b&picture=115&step=choose" in copied(watched)
     expect(said).to_contain_text("not the evidence named above")
     go(watched, "Verdict", "#answer h2")

@@ -144,7 +144,7 @@ function restart() {
 
 function stage() { // the texts speak of an example; say so when the page shows something else
   const now = document.querySelector('#links')?.mvState;
-  const other = now && !(now.finished && now.asked === lesson.example.target);
+  const other = now && !(now.about.finished && now.about.asked === lesson.example.target);
   find('stage').hidden = !other || ['own', 'end'].includes(pages[page].id);
 }
 

@@ -17,6 +17,14 @@ const LOST = { // what a link cannot carry of what is seen
 };
 const EVIDENCE = ['restore', 'frequency', 'noise', 'structure', 'verdict'];
 const NAMES = ['target', 'picture', 'step', 'attack', 'band', 'shape', 'left', 'right', 'age', ...SETTINGS, 'lesson', 'quiz'];
+
+const mark = part => JSON.parse(document.querySelector(`${part} [data-mark]`)?.dataset.mark ?? '{}');
+function state() { // what is chosen and what the evidence is about, as mia_viz/ui/marks.py writes it where it is shown
+  const model = document.querySelector('#target input:checked')?.value ?? '';
+  return {target: model && !model.startsWith('own:') ? model : null, ...mark('#chosen'), about: mark('#subject')};
+}
+Object.defineProperty(holder, 'mvState', {get: state, configurable: true});
+
 let page = null, touched = false, arrivals = 0;
 
 const bench = () => document.querySelector('#laboratory .lab')?.parentNode;
@@ -25,8 +33,8 @@ const sides = () => [...document.querySelectorAll('#compare-heads [data-side]')]
 const part = () => (tabShown() === 'compare' && tabOpen('ages') ? 'ages' : tabShown());
 
 function view() { // everything a link says, by name
-  const step = tabShown(), now = holder.mvState || {}, lab = bench()?.lab?.state;
-  const {target, picture} = EVIDENCE.includes(step) ? now.about || {} : now; // evidence is about what was asked
+  const step = tabShown(), now = state(), lab = bench()?.lab?.state;
+  const {target, picture} = EVIDENCE.includes(step) ? now.about : now; // evidence is about what was asked
   const found = {step, target, picture, ...settingsOf(part())};
   if (lab && step === 'frequency') {
     Object.assign(found, {attack: lab.key, shape: lab.shape});
@@ -41,9 +49,9 @@ function view() { // everything a link says, by name
 }
 
 function lost() { // sentences about what is seen here and cannot be carried
-  const step = tabShown(), now = holder.mvState || {}, {target, picture, empty} = EVIDENCE.includes(step) ? now.about : now;
+  const step = tabShown(), now = state(), {about} = now, {target, picture} = EVIDENCE.includes(step) ? about : now;
   const typed = document.querySelector('#caption textarea, #caption input')?.value.trim() ?? '';
-  const same = now.target === now.about?.target && now.picture === now.about?.picture;
+  const same = now.target === about.target && now.picture === about.picture;
   const found = [], say = (name, when) => { if (when && !found.includes(LOST[name])) found.push(LOST[name]); };
   if (['many', 'own'].includes(step)) say('given', true);
   if (part() === 'compare') {
@@ -54,9 +62,9 @@ function lost() { // sentences about what is seen here and cannot be carried
   say('model', !target);
   say('picture', target && !Number.isInteger(picture));
   if (!target || !Number.isInteger(picture)) return found;
-  say('chosen', step === 'choose' && !same && !now.about.empty);
-  say('analyse', !now.carried && (EVIDENCE.includes(step) || (step === 'choose' && same)));
-  say('caption', EVIDENCE.includes(step) ? !now.told && !empty : typed !== now.caption);
+  say('chosen', step === 'choose' && !same && !about.empty);
+  say('analyse', !about.carried && (EVIDENCE.includes(step) || (step === 'choose' && same)));
+  say('caption', EVIDENCE.includes(step) ? !about.told && !about.empty : typed !== now.caption);
   say('given', step === 'methods' && document.querySelector('#findings table'));
   return found;
 }
@@ -116,10 +124,6 @@ function add(sentence) {
 function arrive() {
   let data;
   try { data = JSON.parse(props.value || '{}'); } catch { return; }
-  if (data.state) {
-    holder.mvState = data.state;
-    document.dispatchEvent(new CustomEvent('mv:state'));
-  }
   if (data.open) {
     said.textContent = data.wrong;
     go(data.open, data.lacking);
@@ -136,6 +140,13 @@ for (const name of ['pointerdown', 'click', 'input', 'keydown']) {
   }, {capture: true});
 }
 document.addEventListener('mv:page', ({detail}) => { page = detail.page; });
+const whenever = () => { // the lesson speaks of its example and says so where the evidence is about another picture
+  const subject = document.querySelector('#subject');
+  if (!subject) return setTimeout(whenever, 200);
+  const tell = () => document.dispatchEvent(new CustomEvent('mv:state'));
+  new MutationObserver(tell).observe(subject, {subtree: true, childList: true, attributeFilter: ['data-mark']});
+};
+whenever();
 setInterval(follow, 400);
 watch('value', arrive);
 arrive();
