@@ -243,7 +243,13 @@ def facts_named(case: Case, picture: Mapping[str, Any], twin: bool) -> Facts:
 
 
 def report_named(
-    name: str, case: Case, folder: Path, picture: Picture | None = None, twin: Case | None = None, how: str = "exact"
+    name: str,
+    case: Case,
+    folder: Path,
+    picture: Picture | None = None,
+    twin: Case | None = None,
+    how: str = "exact",
+    language: str = "en",
 ) -> Files:
     """Write the report of a finished case; picture: the file it came from, as decoded; how: it was prepared."""
     from mia_viz import report
@@ -251,7 +257,7 @@ def report_named(
 
     about = facts_named(case, picture_facts(picture, how, caption=case.caption or ""), twin is not None)
     found = statement_named(name, case, twin)
-    return report.write(case, found, reference(name), about, folder, gallery(name, case.values.shape))
+    return report.write(case, found, reference(name), about, folder, gallery(name, case.values.shape), language)
 
 
 def sets_named(

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from mia_viz import engine
+from mia_viz.language import languages
 from mia_viz.pictures.picture import Picture, View
 from mia_viz.pictures.prepare import HOW
 from mia_viz.private import private_folder
 from mia_viz.subjects import subject
 from mia_viz.targets import bundled
 from mia_viz.ui import api_values, collection, pick, worker
-from mia_viz.ui.asking import MODEL
 from mia_viz.ui.caption import LONGEST
+from mia_viz.ui.events import MODEL
 from mia_viz.ui.many import ONE
 from mia_viz.ui.parts import sentence
 from mia_viz.ui.through import remove
@@ -134,15 +135,19 @@ def report(
     slice: int | None = None,
     axis: str | None = None,
     window: str | None = None,
+    language: str = "en",
 ) -> Iterator[dict[str, Any]]:
     """The report on one picture: html, a page that needs no other file, and json, its values, sealed with hashes.
 
-    The file's name is not in it. The arguments are those of `verdict`.
+    The file's name is not in it. language: of the page; the values are the same in every one. The other arguments are
+    those of `verdict`.
     """
 
     def work(asked: Question, progress: Progress) -> dict[str, Any]:
-        return api_values.report(asked.model, examined(asked, progress), asked.picture, asked.how)
+        return api_values.report(asked.model, examined(asked, progress), asked.picture, asked.how, language)
 
+    if language not in languages():
+        _refuse(picture, f"A report can be had in these languages: {', '.join(languages())}.")
     yield from _answers(picture, model, prepare, caption, (slice, axis, window), work)
 
 
@@ -209,6 +214,13 @@ def _answers(
     finally:
         for file in files:
             remove(file)
+
+
+def _refuse(upload: object, words: str) -> None:
+    """Answer with a sentence instead of asking anything; what came with the request is removed."""
+    for file in _files([upload]):
+        remove(file)
+    raise gr.Error(words, print_exception=False)
 
 
 def _followed(work: Callable[[Progress], dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -106,10 +106,10 @@ def spectra(case: Case) -> dict[str, Any]:
     }
 
 
-def report(model: str, case: Case, given: Picture, how: str) -> dict[str, Any]:
+def report(model: str, case: Case, given: Picture, how: str, language: str) -> dict[str, Any]:
     """The report as a self-contained page and as its values; the files it is made through are removed."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("GRADIO_TEMP_DIR")) as folder:
-        files = engine.report_named(model, case, Path(folder), given, None, how)
+        files = engine.report_named(model, case, Path(folder), given, None, how, language)
         return {"html": files.html.read_text("utf-8"), "json": json.loads(files.json.read_text("utf-8"))}
 
 

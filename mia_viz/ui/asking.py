@@ -11,12 +11,10 @@ import gradio as gr
 from mia_viz import engine, subjects
 from mia_viz.case import Case
 from mia_viz.ui import choose, drawing, steps, worker
+from mia_viz.ui.events import MODEL
 from mia_viz.ui.parts import failure, progress_bar, status
 from mia_viz.ui.pick import Picked, truth
 from mia_viz.ui.walk import Screen, Walk, evidence_values
-
-MODEL = {"concurrency_limit": 1, "concurrency_id": "model", "show_progress": "hidden", "api_visibility": "private"}
-"""One analysis at a time, whoever asks."""
 
 
 def wire(walk: Walk) -> tuple[gr.events.Dependency, gr.events.Dependency]:

@@ -1,6 +1,6 @@
 """Ask what nobody has asked yet about the two columns, and follow the answers.
 
-One analysis runs at a time, whoever asks (`asking.MODEL`).
+One analysis runs at a time, whoever asks (`events.MODEL`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import gradio as gr
 from mia_viz import engine
 from mia_viz.case import Case
 from mia_viz.ui import worker
-from mia_viz.ui.asking import MODEL, buttons, stopped
+from mia_viz.ui.asking import buttons, stopped
 from mia_viz.ui.compare_cases import family_in_view
 from mia_viz.ui.compare_table import Side, Table, missing, remember
+from mia_viz.ui.events import MODEL
 from mia_viz.ui.parts import failure, progress_bar, status
 from mia_viz.ui.pick import truth
 from mia_viz.ui.walk import Screen

@@ -13,3 +13,5 @@ EACH = {**QUIET, "trigger_mode": "multiple"}
 """For events that say themselves what is wanted: each is answered, for the last one cannot be read off the page."""
 IN_ORDER = {**EACH, "concurrency_limit": 1}
 """The same for what is quickly answered: one after the other."""
+MODEL = {**QUIET, "concurrency_limit": 1, "concurrency_id": "model"}
+"""For what asks a model: one at a time, whoever asks."""

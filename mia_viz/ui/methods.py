@@ -11,9 +11,9 @@ import gradio as gr
 from mia_viz import engine, subjects
 from mia_viz.case import Finding
 from mia_viz.ui import quality, worker
-from mia_viz.ui.asking import MODEL, buttons, stopped
+from mia_viz.ui.asking import buttons, stopped
 from mia_viz.ui.choose import chosen_tile
-from mia_viz.ui.events import QUIET
+from mia_viz.ui.events import MODEL, QUIET
 from mia_viz.ui.parts import Link, data_table, failure, progress_bar, status
 from mia_viz.ui.pick import Picked
 

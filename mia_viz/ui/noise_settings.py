@@ -16,7 +16,7 @@ from mia_viz.figures.noise_known import settings_strip
 from mia_viz.figures.palette import waiting
 from mia_viz.noises import COARSE, SettingsGrid
 from mia_viz.ui import noise_tiles, worker
-from mia_viz.ui.events import LATEST, QUIET
+from mia_viz.ui.events import LATEST, MODEL, QUIET
 from mia_viz.ui.noise_matrix import known_of
 from mia_viz.ui.noise_tiles import PICTURES
 from mia_viz.ui.parts import failure, progress_bar, status
@@ -27,8 +27,6 @@ USUAL = (80, 5)
 NAMES = {40: "little", 80: "as usual", 120: "more", 200: "much", 300: "very much"}
 STRENGTHS = [(f"{words} (level {level})", level) for level, words in NAMES.items()]
 COUNTS = (2, 8)
-MODEL = {"concurrency_limit": 1, "concurrency_id": "model", "show_progress": "hidden", "api_visibility": "private"}
-"""In one line with every other question to a model."""
 CSS = """
 .ns { border-collapse: separate; border-spacing: 3px; border: 0 !important; margin: 0; }
 .ns tr { border: 0 !important; }

@@ -15,8 +15,8 @@ from mia_viz.pictures.volume import Volume
 from mia_viz.ui import own_model_opening as opening
 from mia_viz.ui import own_model_reference as known
 from mia_viz.ui import pick, scan
-from mia_viz.ui.asking import MODEL, buttons, stopped
-from mia_viz.ui.events import QUIET
+from mia_viz.ui.asking import buttons, stopped
+from mia_viz.ui.events import MODEL, QUIET
 from mia_viz.ui.lab import static
 from mia_viz.ui.parts import failure, status
 

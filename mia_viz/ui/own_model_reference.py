@@ -14,8 +14,8 @@ from mia_viz.own_reference import build as build_reference
 from mia_viz.subjects import families
 from mia_viz.ui import own_model_words as words
 from mia_viz.ui import worker
-from mia_viz.ui.asking import MODEL, buttons, stopped
-from mia_viz.ui.events import LATEST, QUIET
+from mia_viz.ui.asking import buttons, stopped
+from mia_viz.ui.events import LATEST, MODEL, QUIET
 from mia_viz.ui.parts import failure, status
 from mia_viz.ui.report import link
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,14 @@ def go(page: Page, step: str, ready: str) -> None:
     """Move to a step of the walk and wait for a part of it."""
     page.get_by_role("tab", name=re.compile(step)).click()
     page.wait_for_selector(ready)
+
+
+def soon(found: Callable[[], object], wanted: object, seconds: float = 20) -> object:
+    """What is found, once it is what is wanted; at the latest after so many seconds."""
+    end = time.monotonic() + seconds
+    while (now := found()) != wanted and time.monotonic() < end:
+        time.sleep(0.1)
+    return now
 
 
 def copied(page: Page) -> str:

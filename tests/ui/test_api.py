@@ -105,6 +105,9 @@ def test_evidence_and_report_are_those_of_the_same_picture(client):
     assert report["json"]["result_sha256"][:16] in report["html"]
     assert "0007.png" not in report["html"]
     assert "0007.png" not in str(report["json"])
+    german = client.predict(digit(), "digits-a", language="de", api_name="/report")
+    assert '<html lang="de">' in german["html"]
+    assert german["json"]["result_sha256"] == report["json"]["result_sha256"]
     assert uploads() == []
 
 
@@ -206,6 +209,8 @@ def test_a_wrong_question_gets_a_sentence(client, tmp_path):
         with pytest.raises(AppError, match=said) as caught:
             client.predict(digit(), "digits-a", **asked, api_name="/score")
         assert str(caught.value).count("\n") == 0
+    with pytest.raises(AppError, match=r"in these languages: en, de\.$"):
+        client.predict(digit(), "digits-a", language="../de", api_name="/report")
     for name in ("/verdict", "/score", "/evidence", "/report"):
         with pytest.raises(AppError, match=r"^Please give a picture as a file\.$"):
             client.predict(model="digits-a", api_name=name)

@@ -180,9 +180,9 @@ def test_another_method_keeps_the_band(watched):
     watched.locator(".lab-presets button", has_text="FCRE").click()
     for key in ("secmi", "noise_aggregation", "fcre variant=v2 ssim=False"):
         watched.locator(".lab-method").select_option(key)
+        watched.wait_for_function(f"document.querySelector('#laboratory .lab').parentElement.lab.state.key === '{key}'")
         words = {"secmi": "AUC", "noise_aggregation": "the first is shown", "fcre variant=v2 ssim=False": "patches"}
         expect(watched.locator("#laboratory")).to_contain_text(words[key])
-        watched.wait_for_timeout(500)
         found = settled(watched)
         assert (found["lo"], found["hi"]) == (0.15, 0.85)
         same_as_the_engine(found, key)

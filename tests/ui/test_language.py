@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from mia_viz.attacks import names
 from mia_viz.language import WORDS, catalogue, languages
-from tests.ui.conftest import go, shoot
+from tests.ui.conftest import go, shoot, soon
 from tests.ui.sentences import lacking
 from tests.ui.test_walk import serious
 from tests.ui.words import ready, settle
@@ -120,14 +120,12 @@ def test_german_and_back_again_leaves_the_english_as_it_was(watched):
     expect(watched.locator("h1")).to_have_text("Wurde dieses Modell mit diesem Bild trainiert?")
     expect(watched.locator("#analyse")).to_have_text("Untersuchen")
     assert watched.evaluate("document.documentElement.lang") == "de"
-    watched.wait_for_timeout(500)
-    assert missing(watched) == []
+    assert soon(lambda: missing(watched), []) == []
     assert serious(watched) == []
     shoot(watched, "german-choose")
     speak(watched, "English")
     expect(watched.locator("#analyse")).to_have_text("Analyse")
-    watched.wait_for_timeout(500)
-    assert words(watched) == before
+    assert soon(lambda: words(watched), before) == before
 
 
 @pytest.mark.ui
@@ -139,7 +137,7 @@ def test_the_quiz_and_its_result_are_in_german(watched):
     watched.locator(".qz-done").click()
     expect(watched.locator("#quiz-answer")).to_contain_text("Die Grenze der Methode")
     settle(watched)
-    assert missing(watched) == []
+    assert soon(lambda: missing(watched), []) == []
 
 
 @pytest.mark.ui
@@ -159,7 +157,7 @@ def test_a_german_visitor_can_walk_analyse_and_come_back(watched, url):
         shoot(watched, f"german-{step}")
     expect(watched.locator("#answer h2")).not_to_contain_text("model")
     expect(watched.locator("#plot-combined .xtitle")).to_contain_text("Trainingsbild")
-    assert missing(watched) == []
+    assert soon(lambda: missing(watched), []) == []
     watched.reload()
     ready(watched, "de")
     expect(watched.locator("#analyse")).to_have_text("Untersuchen")

@@ -31,6 +31,12 @@ def stroke(page: Page) -> list[tuple[float, float]]:
     return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN]
 
 
+DRAWN = """side => {
+  const {lab} = document.querySelector('#laboratory .lab').parentElement;
+  return lab?.filtered.picture.length === side * side;
+}"""
+
+
 def curve(page: Page) -> object:
     """The picture's own number in the frequency step; empty where nothing was asked yet."""
     return page.locator("#laboratory .lab").evaluate("e => e.hidden ? '' : String(e.parentElement.lab.reading?.query)")
@@ -54,7 +60,7 @@ def test_another_family_changes_every_word_and_picture(watched):
         for step, ready in STEPS.items():
             go(watched, step, ready)
             if step == "Frequency":
-                watched.wait_for_timeout(1000)
+                watched.wait_for_function(DRAWN, arg=32 if kind == "Handwritten digits" else 64)
                 curves.append(curve(watched))
             assert re.findall(words, watched.locator("body").inner_text(), re.IGNORECASE) == []
         go(watched, "Choose", "#gallery img")

@@ -13,7 +13,7 @@ from pypdf import PdfReader
 
 from mia_viz.report.verify import seals
 from mia_viz.targets import bundled
-from tests.ui.conftest import LOCAL, go, shoot
+from tests.ui.conftest import LOCAL, go, shoot, soon
 from tests.ui.test_language import missing
 from tests.ui.test_walk import serious
 
@@ -127,8 +127,7 @@ def test_a_german_page_hands_over_a_german_report(watched, context):
     expect(watched.locator("#appendix")).to_contain_text("2.488.689 Gewichte")
     files = report(watched)
     expect(watched.locator("#report-links")).to_contain_text("Dieser Bericht ist auf Deutsch.")
-    watched.wait_for_timeout(500)
-    assert missing(watched) == []
+    assert soon(lambda: missing(watched), []) == []
     assert serious(watched) == []
     shoot(watched, "german-report-part")
     content = json.loads(files["json"])
