@@ -108,10 +108,18 @@ def rescore(result: Result, chosen: Plan) -> Result:
     return replace(result, plan=chosen, raw=raw.double().cpu().numpy(), score=oriented)
 
 
+def in_turn(plans: Sequence[Plan]) -> list[Plan]:
+    """Plans in the order in which they share most: what needs the network at work first, else in their own order.
+
+    Others can use the answers that gradients come with, and gradients nobody's.
+    """
+    return sorted(plans, key=lambda chosen: chosen.attack.access != "white-box")
+
+
 def by_evidence(plans: Sequence[Plan]) -> list[list[Plan]]:
-    """Plans grouped so that those of one group differ in their filter only and can share evidence."""
+    """Plans grouped so that those of one group differ in their filter only and can share evidence; groups in turn."""
     groups: dict[tuple[str, Params], list[Plan]] = {}
-    for chosen in plans:
+    for chosen in in_turn(plans):
         groups.setdefault((chosen.attack.name, chosen.params), []).append(chosen)
     return list(groups.values())
 

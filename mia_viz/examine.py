@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mia_viz.analysis import Plan, Result, plan, run, to_pictures
+from mia_viz.analysis import Plan, Result, in_turn, plan, run, to_pictures
 from mia_viz.attacks.attack import refusal
 from mia_viz.blind import blind_scores
 from mia_viz.case import Case, Finding
@@ -100,7 +100,7 @@ def ask_methods(
     asked = [plan(name, schedule=target.schedule) for name in names]
     chosen = [p for p in asked if not refusal(p.attack, target, probe.captions, p.params)]
     progress.expected = sum(p.evaluations for p in chosen)
-    for item in chosen:
+    for item in in_turn(chosen):
         on_finding(_finding(run(probe, item), reference, prepared.sha256, told))
 
 

@@ -238,7 +238,8 @@ class Probe:
         """White-box: eps_hat of K states, (N, K, C, H, W), and squared gradient norms per weight tensor, (N, L).
 
         One forward and backward pass per image over all K states at once, or over parts of them where the target has
-        too little memory for all; not remembered.
+        too little memory for all. The answers are remembered for whoever asks later; what was asked before is asked
+        again, since a gradient needs the network at work. Hence `mia_viz.analysis.in_turn`.
         """
         timesteps = self._levels([s.timestep for s in states], len(states))
         told = [self.condition(s.captions) for s in states]
@@ -253,7 +254,11 @@ class Probe:
             norms.append(squares)
             self.asked += len(states)
             self.progress.advance(len(states))
-        return torch.stack(answers), torch.stack(norms)
+        eps_hat = torch.stack(answers)
+        if self.target.precision == "float32" and self.target.passes == 1:  # else it answers others in another way
+            for k, state in enumerate(states):
+                self._answers.setdefault(state.question, eps_hat[:, k])
+        return eps_hat, torch.stack(norms)
 
     def _levels(self, levels: Sequence[int] | int, count: int) -> Tensor:
         """Timesteps (count,) made on the device from runs of equal levels, without a copy from the host."""

@@ -17,4 +17,4 @@ fi
 .venv/bin/ruff format --check .
 export OMP_NUM_THREADS=1 GRADIO_ANALYTICS_ENABLED=False HF_HUB_OFFLINE=1
 # Two at a time, a file at a time, so that its fixtures (the app among them) are made once.
-.venv/bin/python -m pytest -q -n 2 --dist loadfile "$@"
+.venv/bin/python -m pytest -q -rfER -n 2 --dist loadfile "$@"

@@ -42,8 +42,9 @@ class Gradient(Attack):
     def collect(self, probe: Probe, params: Params) -> Evidence:
         last = probe.target.schedule.steps
         levels = [last * (2 * i + 1) // (2 * params.steps) for i in range(params.steps)]
-        states = [probe.noised(t, draw) for draw, t in enumerate(levels)]
-        noises = [probe.noise(draw) for draw in range(params.steps)]
+        draws = range(1, 2 * params.steps, 2)  # PFAMI's, where it asks about the whole picture at the same level
+        states = [probe.noised(t, draw) for t, draw in zip(levels, draws, strict=True)]
+        noises = [probe.noise(draw) for draw in draws]
         answers, norms = probe.gradients(states, noises)
         labels = tuple(f"t = {t}" for t in levels)
         return Evidence(answers, stack(noises), labels, tuple(levels), "noise", numbers=norms)

@@ -196,8 +196,8 @@ def known_pictures(arguments: argparse.Namespace, target: Target) -> Known:
 
 def score(target: Target, subjects: Sequence[Subject], plans: Sequence[Plan], seed: int, known: Known) -> list[Row]:
     """Every plan on every picture, in the order given; BATCH pictures share one Probe."""
+    from mia_viz.analysis import in_turn, to_pictures
     from mia_viz.analysis import run as run_plan
-    from mia_viz.analysis import to_pictures
     from mia_viz.probe import Probe, image_keys
 
     rows = []
@@ -207,15 +207,15 @@ def score(target: Target, subjects: Sequence[Subject], plans: Sequence[Plan], se
         by_content = image_keys(pictures)
         keys = [k if s.key is None else s.key for s, k in zip(batch, by_content, strict=True)]
         probe = Probe.of(target, pictures, keys, seed=seed, captions=[s.caption for s in batch])
-        columns = []
-        for chosen in plans:
+        columns = {}
+        for chosen in in_turn(plans):
             result = run_plan(probe, chosen)
             numbers = list(zip(result.score.tolist(), result.raw.tolist(), strict=True))
             seconds = result.seconds / len(batch)
-            columns.append(
-                [_row(target, result, s, n, seconds, seed, known) for s, n in zip(batch, numbers, strict=True)]
-            )
-        rows += [row for picture in zip(*columns, strict=True) for row in picture]
+            columns[chosen.key] = [
+                _row(target, result, s, n, seconds, seed, known) for s, n in zip(batch, numbers, strict=True)
+            ]
+        rows += [columns[chosen.key][i] for i in range(len(batch)) for chosen in plans]
     return rows
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mia_viz.analysis import plan, run
+from mia_viz.analysis import in_turn, plan, run
 from mia_viz.diffusion import Schedule
 from mia_viz.frequency import FREMIA
 from mia_viz.memory import is_out_of_memory
@@ -28,7 +28,7 @@ def test_the_statistic_is_the_squared_gradient_of_the_mean_loss(tiny_target, pic
         losses = []
         for draw, t in enumerate(result.evidence.timesteps):
             alpha, sigma = target.schedule.gains(t)
-            eps = probe.noise(draw)[i : i + 1]
+            eps = probe.noise(2 * draw + 1)[i : i + 1]
             eps_hat = target.unet(alpha * x_0[i : i + 1] + sigma * eps, torch.tensor([t])).sample
             losses.append((eps_hat - eps).square().mean())
         torch.stack(losses).mean().backward()
@@ -36,6 +36,21 @@ def test_the_statistic_is_the_squared_gradient_of_the_mean_loss(tiny_target, pic
         target.unet.requires_grad_(False)
         assert result.raw[i] == pytest.approx(expected, rel=1e-4)
         assert result.score[i] == -result.raw[i]
+
+
+def test_the_answers_are_kept_for_others_where_others_would_get_the_same(tiny_target, make_unet, pictures):
+    """PFAMI asks about the whole picture at ten levels, and five of them are those of the gradients."""
+    x_0, plans = pictures(2), [plan("pfami"), plan("gradient")]
+    assert [chosen.attack.name for chosen in in_turn(plans)] == ["gradient", "pfami"]
+    probe = Probe(tiny_target, x_0)
+    results = [run(probe, chosen) for chosen in in_turn(plans)]
+    assert [result.nfe for result in results] == [10, 15]
+    alone = run(Probe(tiny_target, x_0), plan("pfami"))
+    np.testing.assert_allclose(results[1].raw, alone.raw, rtol=1e-6)
+
+    lower = PixelTarget(make_unet(), Schedule.linear(), "lower", Card("Lower"), precision="bfloat16")
+    probe = Probe(lower, x_0)
+    assert [run(probe, chosen).nfe for chosen in in_turn(plans)] == [10, 20]
 
 
 def test_no_weights_no_gradient_and_no_filter(tiny_target, pictures):

@@ -218,3 +218,9 @@ def test_nfe_of_a_run_add_up_to_what_was_asked(model, files, tmp_path):
     out = tmp_path / "out.json"
     assert main(["score", str(files[0]), "--target", str(model), "--attack", "pia,pian,secmi", "--json", str(out)]) == 0
     assert [row["nfe"] for row in json.loads(out.read_text())] == [2, 1, 11]
+
+
+def test_what_shares_most_goes_first_and_rows_stay_in_the_order_asked_for(model, files, tmp_path):
+    arguments = ("--target", model, "--attack", "loss,pfami,gradient")
+    rows = score(files[:2], *arguments, out=tmp_path / "s.json")
+    assert [(row["attack"], row["nfe"]) for row in rows] == [("loss", 1), ("pfami", 15), ("gradient", 10)] * 2

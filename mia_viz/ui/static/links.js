@@ -37,7 +37,8 @@ function view() { // everything a link says, by name
   const {target, picture} = EVIDENCE.includes(step) ? now.about : now; // evidence is about what was asked
   const found = {step, target, picture, ...settingsOf(part())};
   if (lab && step === 'frequency') {
-    Object.assign(found, {attack: lab.key, shape: lab.shape});
+    const chosen = bench().querySelector('.lab-method').value; // its numbers may still be on their way
+    Object.assign(found, {attack: chosen || lab.key, shape: lab.shape});
     found.band = lab.preset || [lab.lo, lab.hi, ...(lab.rest ? [lab.rest] : [])].map(places).join('-');
   }
   if (part() === 'compare' && sides().length === 2 && sides().every(({dataset}) => dataset.side)) {
