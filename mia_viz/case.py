@@ -134,6 +134,11 @@ class Case:
     stretch: float = 1.0
     blind: tuple[float, ...] | None = None
 
+    @property
+    def mark(self) -> tuple[object, ...]:
+        """What tells it from other cases and from itself before more was found; holds no picture."""
+        return (self.target, self.sha256, self.caption, self.findings)
+
     def finding(self, attack: str) -> Finding | None:
         """What one attack found, if it has been run."""
         return next((f for f in self.findings if f.attack == attack), None)

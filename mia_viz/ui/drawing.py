@@ -1,7 +1,7 @@
 """Drawing what waits until its step is opened, under the settings that stand on the page then.
 
 An answer that comes late must not undo what the visitor has set in the meantime: drawing never touches a control, and
-where a control was moved while the server was drawing, it is drawn once more.
+where a control was moved or the page turned to another case while the server was drawing, it is drawn once more.
 """
 
 from __future__ import annotations
@@ -41,12 +41,10 @@ def wire(event: Callable[..., gr.events.Dependency], case: gr.State, drawings: l
         values = []
         for one in drawings:
             values += one.draw(current, *(next(settings) for _ in one.controls), *(next(held) for _ in one.states))
-        return given[: len(controls)], *values
+        return (current.mark, given[: len(controls)]), *values
 
     def redraw(before: tuple, current: Case, *given: object) -> object:
-        return gr.skip() if given[: len(controls)] == before else draw(current, *given)
+        return gr.skip() if (current.mark, given[: len(controls)]) == before else draw(current, *given)
 
     given, outputs = [case, *controls, *states], [drawn_with, *panels]
-    drawn = event(draw, given, outputs, **QUIET)
-    if controls:
-        drawn.then(redraw, [drawn_with, *given], outputs, **QUIET)
+    event(draw, given, outputs, **QUIET).then(redraw, [drawn_with, *given], outputs, **QUIET)

@@ -34,6 +34,7 @@ KINDS = {
 }
 SPOKEN = {"en": "This report is in English.", "de": "This report is in German."}
 WORKING = "Making the report: this takes a few seconds."
+OVERTAKEN = "The page has changed while the report was being made; please make it again."
 
 
 @dataclass(frozen=True)

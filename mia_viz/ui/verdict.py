@@ -131,14 +131,10 @@ def conclude(case: Case, told: Told | None, uploaded: Picture | None) -> Told | 
     """What can be said about a case; worked out once. None before every method has spoken."""
     if not engine.finished(case):
         return None
-    if told is not None and _same(told.case, case):
+    if told is not None and told.case.mark == case.mark:
         return told
     twin = _other(case, told)
     return Told(case, engine.statement_named(case.target, case, twin), twin, report.source(case, uploaded))
-
-
-def _same(one: Case, other: Case) -> bool:
-    return (one.target, one.sha256, one.findings) == (other.target, other.sha256, other.findings)
 
 
 def _other(case: Case, told: Told | None) -> Case | None:
@@ -160,6 +156,11 @@ def show(case: Case, told: Told | None, uploaded: Picture | None) -> list:
     parts = [*evidence.values(case, found), *evidence.draw(case, found)]
     below = [gr.skip()] * 3 if now is told else EMPTY
     return [now, answer(now), evidence.beside(found), gr.Column(visible=True), *parts, *below]
+
+
+def show_anew(case: Case, told: Told | None, uploaded: Picture | None) -> list | dict:
+    """The same, where the page has turned to another case while the statement was put together."""
+    return gr.skip() if told is None or told.case.mark == case.mark else show(case, told, uploaded)
 
 
 def _unsaid(words: str) -> list:
@@ -194,26 +195,39 @@ def wire(
 ) -> None:
     """Work out the statement when the step is opened or an analysis ends; reveal; make the report."""
     given = [case, step.told, uploaded]
-    tab.select(show, given, step.concluded, **QUIET)
-    for event in analyses:
-        event.then(show, given, step.concluded, **QUIET)
+    for event in (tab.select, *(analysis.then for analysis in analyses)):
+        event(show, given, step.concluded, **QUIET).then(show_anew, given, step.concluded, **QUIET)
     step.reveal.click(lambda current, guessed: truth(current, True, guessed), [case, guess], step.truth, **QUIET)
     part = step.report
     part.keep_name.input(status, None, part.links, **LATEST)  # links made before hold the other kind
     asked = [step.told, part.keep_name, part.language]
-    part.make.click(_make, asked, [part.make, part.links], concurrency_limit=1, js=language_now(2), **QUIET)
+    about = gr.State(None)
+    made = part.make.click(
+        _make, asked, [part.make, part.links, about], concurrency_limit=1, js=language_now(2), **QUIET
+    )
+    made.then(_withdrawn, [step.told, part.keep_name, about], part.links, **QUIET)
     part.opened.expand(_appendix, [step.told, part.language], part.appendix, js=language_now(1), **QUIET)
 
 
 def _make(told: Told | None, keep_name: bool, language: str) -> Iterator[tuple]:
-    yield gr.Button(interactive=False), status(report.WORKING)
+    yield gr.Button(interactive=False), status(report.WORKING), None
     try:
         if told is None:
             raise ValueError("There is nothing to report yet; press Analyse first.")
         words = report.links(told.case, told.statement, told.picture, keep_name, language)
     except Exception as error:  # the last boundary before a visitor
         words = failure(error)
-    yield gr.Button(interactive=True), words
+    yield gr.Button(interactive=True), words, _subject(told, keep_name)
+
+
+def _subject(told: Told | None, keep_name: bool) -> tuple | None:
+    """What a report is about, and whether it names the file."""
+    return None if told is None else (told.case.mark, keep_name)
+
+
+def _withdrawn(told: Told | None, keep_name: bool, about: tuple | None) -> object:
+    """A report that came late is not handed over where the page is about something else by then."""
+    return gr.skip() if about == _subject(told, keep_name) else status(report.OVERTAKEN)
 
 
 def _appendix(told: Told | None, language: str) -> Iterator[str]:
