@@ -40,7 +40,10 @@ body:not(.dark) #steps button[role=tab][aria-selected=true] { color: #1d4ed8; }
   padding-inline: 12px !important; }
 .tabitem .block[style*=dashed] { margin-inline: 12px; width: auto; border-width: 1px; border-radius: 8px;
   border-color: var(--neutral-400); }
-.tabitem .block[style*=dashed] > label.float { border: 0; background: none; }
+.tabitem .block[style*=dashed] > label.float { border: 0; background: none; position: static; width: auto;
+  padding: 8px 12px 0; align-items: flex-start; line-height: 1.35; }  /* above the sign to press, not across it */
+.tabitem .block[style*=dashed] > label.float > span { flex: none; margin-top: .15em; }
+.tabitem .block[style*=dashed] [data-testid=upload-text] { padding: 0; min-height: 0; }
 @media (min-width: 641px) { #steps > .tab-wrapper { padding-inline: 12px; box-sizing: border-box; } }
 /* Under the mouse, too, what is chosen looks chosen. */
 input:is([type=radio], [type=checkbox]):checked:hover { border-color: var(--checkbox-border-color-selected) !important;

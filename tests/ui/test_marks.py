@@ -77,3 +77,12 @@ def test_on_a_phone_buttons_stand_in_line_and_small_print_is_not_too_small(brows
     assert float(style(page, "#noise-matrix td", "fontSize").removesuffix("px")) >= 12
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     context.close()
+
+
+def test_what_can_be_given_stands_above_the_sign_to_press(watched):
+    watched.get_by_role("button", name="Use a picture of your own").click()
+    for width in (1280, 390):
+        watched.set_viewport_size({"width": width, "height": 900})
+        said = watched.locator("#upload [data-testid=block-label]").bounding_box()
+        sign = watched.locator("#upload [data-testid=upload-icon]").bounding_box()
+        assert said["y"] + said["height"] <= sign["y"]
