@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mia_viz.api import Collected, Pictures, collect, judge, load_pictures, open_target, run_audit, score
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Collected", "Pictures", "collect", "judge", "load_pictures", "open_target", "run_audit", "score"]
 
 

@@ -117,9 +117,9 @@ def in_turn(plans: Sequence[Plan]) -> list[Plan]:
 
 
 def by_evidence(plans: Sequence[Plan]) -> list[list[Plan]]:
-    """Plans grouped so that those of one group differ in their filter only and can share evidence; groups in turn."""
+    """Plans grouped so that those of one group differ in their filter only and can share evidence."""
     groups: dict[tuple[str, Params], list[Plan]] = {}
-    for chosen in in_turn(plans):
+    for chosen in plans:
         groups.setdefault((chosen.attack.name, chosen.params), []).append(chosen)
     return list(groups.values())
 

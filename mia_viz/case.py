@@ -135,9 +135,12 @@ class Case:
     blind: tuple[float, ...] | None = None
 
     @property
-    def mark(self) -> tuple[object, ...]:
-        """What tells it from other cases and from itself before more was found; holds no picture."""
-        return (self.target, self.sha256, self.caption, self.findings)
+    def mark(self) -> int:
+        """A number that tells it from other cases and from itself before more was found, while the program runs.
+
+        Nothing of the picture can be read off it, so it may be kept where a picture may not.
+        """
+        return hash((self.target, self.sha256, self.caption, self.findings))
 
     def finding(self, attack: str) -> Finding | None:
         """What one attack found, if it has been run."""

@@ -19,7 +19,7 @@ from mia_viz.case import Case, Finding
 from mia_viz.laboratory.subject import ALSO_ASKED
 from mia_viz.pictures.prepare import Prepared
 from mia_viz.plans import walk_plans
-from mia_viz.probe import Probe, Progress
+from mia_viz.probe import Cancelled, Probe, Progress
 from mia_viz.reference import Reference, captions_kind
 from mia_viz.shown import with_pictures, with_residual
 from mia_viz.targets.target import Target
@@ -100,8 +100,20 @@ def ask_methods(
     asked = [plan(name, schedule=target.schedule) for name in names]
     chosen = [p for p in asked if not refusal(p.attack, target, probe.captions, p.params)]
     progress.expected = sum(p.evaluations for p in chosen)
+    failed: Exception | None = None
     for item in in_turn(chosen):
-        on_finding(_finding(run(probe, item), reference, prepared.sha256, told))
+        try:
+            result = run(probe, item)
+        except Cancelled:
+            raise
+        except Exception as error:
+            if item.attack.access != "white-box":
+                raise
+            failed = error  # a network that answers may still have no room for its gradients: the others go first
+            continue
+        on_finding(_finding(result, reference, prepared.sha256, told))
+    if failed is not None:
+        raise failed
 
 
 def _finding(result: Result, reference: Reference | None, sha256: str, told: str) -> Finding:

@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     The summary counts those that needed one as rerun: each is a fault to be found. In the long form none gets one.
     """
     for item in items:
-        if "ui" in item.keywords and not os.environ.get("MIA_VIZ_LONG"):
+        if item.get_closest_marker("ui") and not os.environ.get("MIA_VIZ_LONG"):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 

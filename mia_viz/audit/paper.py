@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
-from mia_viz.analysis import Plan, by_evidence, plan, run
+from mia_viz.analysis import Plan, by_evidence, in_turn, plan, run
 from mia_viz.commands.common import settings_by_attack
 from mia_viz.frequency import Filter
 from mia_viz.probe import Probe
 from mia_viz.reference import evidence_energy
 from mia_viz.targets.analytic import Memoriser
+from mia_viz.targets.target import Wrapper
 
 SIDE = 32
 
@@ -66,15 +68,24 @@ def plans_of(attacks: str, settings: Sequence[str] = (), filter_text: str = "non
     return tuple(plan(name, changed.get(name, {}), chosen) for name in dict.fromkeys(names))
 
 
+class _Counted(Wrapper):
+    """A model without weights that is asked for gradients as one with weights is."""
+
+    has_gradients = True
+
+    def loss_gradients(self, x_t: Tensor, timesteps: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+        return self.predict_noise(x_t, timesteps), torch.zeros(1)
+
+
 def questions(plans: Sequence[Plan], spectra: bool = True) -> tuple[int, int]:
     """(NFE, stored spectra) per picture of these plans together, counted on a closed-form model of one picture.
 
     An attack that such a model cannot answer (because it needs captions) counts with its own NFE and one spectrum.
     """
     picture = torch.linspace(-1, 1, SIDE * SIDE).view(1, 1, SIDE, SIDE)
-    probe = Probe(Memoriser(picture), picture)
+    probe = Probe(_Counted(Memoriser(picture)), picture)
     alone = stored = 0
-    for group in by_evidence(plans):
+    for group in by_evidence(in_turn(plans)):
         kept = spectra and any(chosen.filter.kind == "none" for chosen in group)
         try:
             evidence = run(probe, group[0]).evidence

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mia_viz.analysis import Plan, Result, by_evidence, rescore, run, to_pictures
+from mia_viz.analysis import Plan, Result, by_evidence, in_turn, rescore, run, to_pictures
 from mia_viz.audit.ahead import Ready
 from mia_viz.audit.table import FAILED, SCORED, UNREADABLE
 from mia_viz.probe import Probe
@@ -150,7 +150,7 @@ class Scorer:
         # Named by content, as everywhere: a score depends on neither its place nor its batch.
         probe = Probe.of(self.busy, to_pictures(batch), seed=self.seed, captions=told)
         columns: list[dict[str, Any]] = [{} for _ in batch]
-        for group in by_evidence(self.plans):
+        for group in by_evidence(in_turn(self.plans)):
             result = run(probe, group[0])
             energy = evidence_energy(result.evidence).astype(np.float32) if self.spectra else None
             for chosen in group:

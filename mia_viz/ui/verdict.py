@@ -160,7 +160,8 @@ def show(case: Case, told: Told | None, uploaded: Picture | None) -> list:
 
 def show_anew(case: Case, told: Told | None, uploaded: Picture | None) -> list | dict:
     """The same, where the page has turned to another case while the statement was put together."""
-    return gr.skip() if told is None or told.case.mark == case.mark else show(case, told, uploaded)
+    now = not engine.finished(case) if told is None else told.case.mark == case.mark
+    return gr.skip() if now else show(case, told, uploaded)
 
 
 def _unsaid(words: str) -> list:

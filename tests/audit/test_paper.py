@@ -42,6 +42,16 @@ def test_counts_are_those_of_an_audit(names, folder, make_wavy, tmp_path):
     assert spectra == sum(len(row[f"{chosen.key}.energy"]) for chosen in plans)
 
 
+def test_answers_that_come_with_gradients_are_counted_once(folder, tiny_target, tmp_path):
+    plans = plans_of("loss,pfami,gradient")
+    audit(tiny_target, Source(str(folder)), plans, tmp_path / "out", Options(part=12, batch=12))
+    row = pq.read_table(tmp_path / "out" / "parts" / "part-000000.parquet").to_pylist()[0]
+    assert [row[f"{chosen.key}.nfe"] for chosen in plans] == [1, 15, 10]
+    nfe, spectra = questions(plans)
+    assert nfe == 26
+    assert spectra == sum(len(row[f"{chosen.key}.energy"]) for chosen in plans)
+
+
 def test_a_filter_needs_no_further_question():
     nfe, spectra = questions((*plans_of("loss"), *plans_of("loss", filter_text="lowpass:r=5,s=0.2")))
     assert (nfe, spectra) == (1, 1)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader
 
-from mia_viz import engine, reference, report
+from mia_viz import __version__, engine, reference, report
 from mia_viz.cli import main
 from mia_viz.pictures.files import load_picture
 from mia_viz.report.hashes import of_file
@@ -23,7 +23,7 @@ def test_a_reference_of_own_pictures_holds_what_a_report_needs(own, capsys):
     assert known.difficulty.shape == (28, 3)
     assert known.description.shape == (28, 10)
     assert known.names[:2] == ("picture 1", "picture 2")
-    assert known.provenance["version of mia-viz"] == "0.1.0"
+    assert known.provenance["version of mia-viz"] == __version__
     assert "no pictures" in known.provenance["reveals"]
 
 

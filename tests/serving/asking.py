@@ -67,6 +67,13 @@ def compared(visit: Visit, target: str) -> str:
     return str(visit.answers(visit.event("tab-compare", "select", 0), given))
 
 
+def as_it_stands(visit: Visit, name: str, kind: str) -> str:
+    """An event with the values that the page's controls have at first; what the page says then."""
+    event, parts = visit.event(name, kind), {part["id"]: part for part in visit.config["components"]}
+    given = [None if parts[i]["type"] == "state" else parts[i]["props"].get("value") for i in event["inputs"]]
+    return str(visit.answers(event, given))
+
+
 def answers(blocks, visit: Visit) -> list[Case]:
     """What the page that compares keeps of a visit."""
     states = blocks.state_holder.session_data[visit.session].state_data.values()

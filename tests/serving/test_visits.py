@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mia_viz.case import Case
 from mia_viz.own_models import LET_GO as MODEL_LET_GO
 from mia_viz.own_models import SHELF
 from mia_viz.ui import housekeeping, log
@@ -19,6 +20,7 @@ from tests.commands.conftest import write_model
 from tests.serving.asking import (
     ANALYSE,
     answers,
+    as_it_stands,
     asked,
     chosen,
     compared,
@@ -218,6 +220,22 @@ def test_what_was_found_is_let_go_where_it_is_compared_too(visit, house, app):
     assert FOUND in said
     assert LET_GO in said
     assert "scan.png" not in said
+
+
+def test_nothing_that_is_kept_names_a_picture_that_was_let_go(visit, house, app):
+    """Whatever kind of value it is: steps were drawn and a report was made about it."""
+    ada = visit()
+    given(ada)
+    assert "Done in" in asked(ada, "brain-a")
+    kept = app[0].state_holder.session_data[ada.session].state_data
+    (sha256,) = {value.sha256 for value in held(app[0], ada) if isinstance(value, Case)}
+    for tab in ("tab-frequency", "tab-noise", "tab-verdict"):
+        as_it_stands(ada, tab, "select")
+    assert "download=" in as_it_stands(ada, "make-report", "click")
+    assert sha256 in repr(kept)
+    house.later(housekeeping.KEPT_SECONDS + 5)
+    house.round(app[0])
+    assert [name for name, value in kept.items() if sha256 in repr(value) or "scan.png" in repr(value)] == []
 
 
 def test_answers_of_ones_own_model_are_compared_and_go_with_it_or_after_a_quarter_of_an_hour(visit, models, house, app):

@@ -73,11 +73,15 @@ def go(page: Page, step: str, ready: str) -> None:
 
 
 def soon(found: Callable[[], object], wanted: object, seconds: float = 20) -> object:
-    """What is found, once it is what is wanted; at the latest after so many seconds."""
+    """What is found, once it is what is wanted and stays so for half a second; at the latest after so many seconds."""
     end = time.monotonic() + seconds
-    while (now := found()) != wanted and time.monotonic() < end:
+    while time.monotonic() < end:
+        if found() == wanted:
+            time.sleep(0.5)
+            if (now := found()) == wanted:
+                return now
         time.sleep(0.1)
-    return now
+    return found()
 
 
 def copied(page: Page) -> str:
