@@ -135,7 +135,7 @@ class Case:
     blind: tuple[float, ...] | None = None
 
     @property
-    def mark(self) -> int:
+    def fingerprint(self) -> int:
         """A number that tells it from other cases and from itself before more was found, while the program runs.
 
         Nothing of the picture can be read off it, so it may be kept where a picture may not.

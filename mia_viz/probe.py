@@ -237,28 +237,24 @@ class Probe:
     def gradients(self, states: Sequence[State], noises: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """White-box: eps_hat of K states, (N, K, C, H, W), and squared gradient norms per weight tensor, (N, L).
 
-        One forward and backward pass per image over all K states at once, or over parts of them where the target has
-        too little memory for all. The answers are remembered for whoever asks later; what was asked before is asked
-        again, since a gradient needs the network at work. Hence `mia_viz.analysis.in_turn`.
+        One forward and backward pass per image over all K states, or over parts where memory is short. The answers
+        are remembered, but none is used: a gradient needs the network at work. Hence `mia_viz.analysis.in_turn`.
         """
         timesteps = self._levels([s.timestep for s in states], len(states))
         told = [self.condition(s.captions) for s in states]
-        answers, norms = [], []
+        found = []
         for i in range(len(self)):
             self.progress.advance(0)
             x_t, eps = torch.stack([s.x[i] for s in states]), torch.stack([n[i] for n in noises])
             rows = [c.rows(slice(i, i + 1)) for c in told if c is not None]
             extra = (Condition.joined(rows),) if rows else ()
-            eps_hat, squares = self.target.loss_gradients(x_t, timesteps, eps, *extra)
-            answers.append(eps_hat)
-            norms.append(squares)
+            found.append(self.target.loss_gradients(x_t, timesteps, eps, *extra))
             self.asked += len(states)
             self.progress.advance(len(states))
-        eps_hat = torch.stack(answers)
-        if self.target.precision == "float32" and self.target.passes == 1:  # else it answers others in another way
-            for k, state in enumerate(states):
-                self._answers.setdefault(state.question, eps_hat[:, k])
-        return eps_hat, torch.stack(norms)
+        eps_hat, norms = (torch.stack(parts) for parts in zip(*found, strict=True))
+        if self.target.precision == "float32" and self.target.passes == 1:  # else others get another answer
+            self._answers = {s.question: eps_hat[:, k] for k, s in enumerate(states)} | self._answers
+        return eps_hat, norms
 
     def _levels(self, levels: Sequence[int] | int, count: int) -> Tensor:
         """Timesteps (count,) made on the device from runs of equal levels, without a copy from the host."""

@@ -13,7 +13,7 @@ from mia_viz.own_models import is_own
 from mia_viz.subjects import families, subject
 from mia_viz.subjects import of_family as models_of
 from mia_viz.targets import bundled
-from mia_viz.ui import caption, marks, scan, seen, tasks
+from mia_viz.ui import caption, link_marks, scan, seen, tasks
 from mia_viz.ui.lab import static
 from mia_viz.ui.own import Drawing, drawing_pad, file_corner
 from mia_viz.ui.parts import status
@@ -64,7 +64,7 @@ def card(target: str) -> str:
 
 def chosen_tile(picked: Picked) -> str:
     """The picture in question, with what was done to it; an upload as it came beside what the model sees of it."""
-    mark = marks.of_choice(picked)
+    mark = link_marks.of_choice(picked)
     if picked.given is not None:
         return f"<div {mark}>{seen.pair(picked.given, picked.prepared, models_of(picked.family)[0].name)}</div>"
     note = " ".join(picked.prepared.notes) or "Taken as it is, pixel for pixel."

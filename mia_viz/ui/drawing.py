@@ -41,10 +41,10 @@ def wire(event: Callable[..., gr.events.Dependency], case: gr.State, drawings: l
         values = []
         for one in drawings:
             values += one.draw(current, *(next(settings) for _ in one.controls), *(next(held) for _ in one.states))
-        return (current.mark, given[: len(controls)]), *values
+        return (current.fingerprint, given[: len(controls)]), *values
 
     def redraw(before: tuple, current: Case, *given: object) -> object:
-        return gr.skip() if (current.mark, given[: len(controls)]) == before else draw(current, *given)
+        return gr.skip() if (current.fingerprint, given[: len(controls)]) == before else draw(current, *given)
 
     given, outputs = [case, *controls, *states], [drawn_with, *panels]
     event(draw, given, outputs, **QUIET).then(redraw, [drawn_with, *given], outputs, **QUIET)

@@ -22,8 +22,8 @@ from mia_viz.ui.compare_cases import family_in_view, stored
 from mia_viz.ui.compare_table import Table, bundled_side
 from mia_viz.ui.events import QUIET
 from mia_viz.ui.lab import static
+from mia_viz.ui.link_marks import index
 from mia_viz.ui.link_reading import WRONG, WRONG_SETTING, View, parse
-from mia_viz.ui.marks import index
 from mia_viz.ui.parts import status
 from mia_viz.ui.pick import Picked
 from mia_viz.ui.walk import Screen, Walk, evidence_values

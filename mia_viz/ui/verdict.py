@@ -131,7 +131,7 @@ def conclude(case: Case, told: Told | None, uploaded: Picture | None) -> Told | 
     """What can be said about a case; worked out once. None before every method has spoken."""
     if not engine.finished(case):
         return None
-    if told is not None and told.case.mark == case.mark:
+    if told is not None and told.case.fingerprint == case.fingerprint:
         return told
     twin = _other(case, told)
     return Told(case, engine.statement_named(case.target, case, twin), twin, report.source(case, uploaded))
@@ -160,7 +160,7 @@ def show(case: Case, told: Told | None, uploaded: Picture | None) -> list:
 
 def show_anew(case: Case, told: Told | None, uploaded: Picture | None) -> list | dict:
     """The same, where the page has turned to another case while the statement was put together."""
-    now = not engine.finished(case) if told is None else told.case.mark == case.mark
+    now = not engine.finished(case) if told is None else told.case.fingerprint == case.fingerprint
     return gr.skip() if now else show(case, told, uploaded)
 
 
@@ -223,7 +223,7 @@ def _make(told: Told | None, keep_name: bool, language: str) -> Iterator[tuple]:
 
 def _subject(told: Told | None, keep_name: bool) -> tuple | None:
     """What a report is about, and whether it names the file."""
-    return None if told is None else (told.case.mark, keep_name)
+    return None if told is None else (told.case.fingerprint, keep_name)
 
 
 def _withdrawn(told: Told | None, keep_name: bool, about: tuple | None) -> object:

@@ -11,7 +11,7 @@ import gradio as gr
 from mia_viz import engine, subjects
 from mia_viz.case import Case
 from mia_viz.pictures.drawing import UNSEEN
-from mia_viz.ui import choose, frequency, marks, noise, restore, structure, verdict
+from mia_viz.ui import choose, frequency, link_marks, noise, restore, structure, verdict
 from mia_viz.ui.drawing import Drawing
 from mia_viz.ui.pick import own_caption
 from mia_viz.ui.steps import Steps
@@ -96,7 +96,7 @@ def subject(case: Case) -> str:
         what = f"No evidence yet: <b>{title}</b> has not been asked about <b>{name}</b>."
     drawn = f" {UNSEEN}" if UNSEEN in case.notes else ""
     told = _caption_note(case) if case.findings else ""
-    return f'<p class="mv-subject" {marks.of_case(case)}>{what}{drawn}{told}</p>'
+    return f'<p class="mv-subject" {link_marks.of_case(case)}>{what}{drawn}{told}</p>'
 
 
 def _told(case: Case) -> str:

@@ -144,6 +144,8 @@ def test_a_model_of_ones_own_is_opened_checked_judged_and_walked_through(watched
     expect(page.locator("#chosen")).to_contain_text("question.png: 32 x 32 pixels, grey, 8-bit values.")
     page.locator("#analyse").click()
     expect(page.locator("#status")).to_contain_text("Done in", timeout=180_000)
+    linked = page.evaluate("document.querySelector('#links').mvState")  # names neither the model nor the picture
+    assert {linked["target"], linked["picture"], linked["about"]["target"], linked["about"]["picture"]} == {None}
     go(page, "Verdict", "#plot-combined .main-svg")
     expect(page.locator("#answer")).to_contain_text("of the 14 never-trained pictures", timeout=60_000)
     shoot(page, "own-verdict")

@@ -19,7 +19,7 @@ const EVIDENCE = ['restore', 'frequency', 'noise', 'structure', 'verdict'];
 const NAMES = ['target', 'picture', 'step', 'attack', 'band', 'shape', 'left', 'right', 'age', ...SETTINGS, 'lesson', 'quiz'];
 
 const mark = part => JSON.parse(document.querySelector(`${part} [data-mark]`)?.dataset.mark ?? '{}');
-function state() { // what is chosen and what the evidence is about, as mia_viz/ui/marks.py writes it where it is shown
+function state() { // what is chosen and what the evidence is about, as mia_viz/ui/link_marks.py writes it where it is shown
   const model = document.querySelector('#target input:checked')?.value ?? '';
   return {target: model && !model.startsWith('own:') ? model : null, ...mark('#chosen'), about: mark('#subject')};
 }
@@ -141,13 +141,13 @@ for (const name of ['pointerdown', 'click', 'input', 'keydown']) {
   }, {capture: true});
 }
 document.addEventListener('mv:page', ({detail}) => { page = detail.page; });
-const whenever = () => { // the lesson speaks of its example and says so where the evidence is about another picture
+const tellOfCases = () => { // the lesson speaks of its example and says so where the evidence is about another picture
   const subject = document.querySelector('#subject');
-  if (!subject) return setTimeout(whenever, 200);
+  if (!subject) return setTimeout(tellOfCases, 200);
   const tell = () => document.dispatchEvent(new CustomEvent('mv:state'));
   new MutationObserver(tell).observe(subject, {subtree: true, childList: true, attributeFilter: ['data-mark']});
 };
-whenever();
+tellOfCases();
 setInterval(follow, 400);
 watch('value', arrive);
 arrive();

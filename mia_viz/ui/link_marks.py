@@ -1,4 +1,4 @@
-"""What the browser must know of what is shown, as marks in the HTML that shows it.
+"""What links must know of what is shown, as marks in the HTML that shows it.
 
 A mark arrives with what it is about: no second answer is needed that could come late, and the link that is copied
 cannot speak of another picture than the page does. Read by mia_viz/ui/static/links.js.
